@@ -1,0 +1,59 @@
+/** The redis-server child process itself: how it is given its configuration, and how it ends. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { RedisBinary } from './redis-binary.ts'
+
+/** Enough for Redis's three-line configuration errors and what led to them. */
+const keptLines = 15
+
+export interface RedisChild {
+  pid: number
+  /** Does nothing when the process is gone. */
+  signal: (signal: NodeJS.Signals) => void
+  isRunning: () => boolean
+  exited: Promise<void>
+  /** The end of what it printed, once it has ended. */
+  lastWords: Promise<string>
+}
+
+/**
+ * Starts redis-server. The configuration goes over standard input, because command lines are public and files stay.
+ *
+ * @throws when the binary cannot be started
+ */
+export async function spawnRedis(binary: RedisBinary, config: string[]): Promise<RedisChild> {
+  const child = spawn(binary.path, ['-'], { env: binary.env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const lines: string[] = []
+  const listen = (text: string) => {
+    lines.push(...text.split('\n').filter((line) => line.trim() !== ''))
+    lines.splice(0, lines.length - keptLines)
+  }
+  child.stdout.setEncoding('utf8').on('data', listen)
+  child.stderr.setEncoding('utf8').on('data', listen)
+  // A process that ends before reading its configuration is reported by its exit.
+  child.stdin.on('error', () => undefined)
+
+  const exited = once(child, 'exit').then(() => undefined)
+  const lastWords = once(child, 'close').then(() => lines.join('\n'))
+  // Both also fail when the process cannot be spawned, which is what `spawn` below reports.
+  exited.catch(() => undefined)
+  lastWords.catch(() => undefined)
+  await once(child, 'spawn')
+  child.stdin.end(`${config.join('\n')}\n`)
+
+  const endWithUs = () => {
+    child.kill('SIGTERM')
+    child.kill('SIGCONT')
+  }
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.removeListener('exit', endWithUs))
+  const { pid } = child
+  if (pid === undefined) throw new Error('redis-server was started without a process id')
+  return {
+    pid,
+    signal: (signal) => void child.kill(signal),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    exited,
+    lastWords,
+  }
+}

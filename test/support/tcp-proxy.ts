@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+/**
+ * What the proxy does with a connection, open ones included:
+ * - `pass` forwards both ways
+ * - `hang` accepts, and swallows what comes from either side
+ * - `refuse` breaks it at once
+ * - `drop-replies` forwards the request, waits until its answer comes, and breaks the connection instead of answering
+ * - `drop-one-reply` does that once, and passes everything from then on
+ * - `garbage` answers with a web page and forwards nothing
+ */
+export type TcpProxyMode = 'pass' | 'hang' | 'refuse' | 'drop-replies' | 'drop-one-reply' | 'garbage'
+
+export interface TcpProxy {
+  port: number
+  mode: (mode: TcpProxyMode) => void
+  close: () => Promise<void>
+}
+
+export interface TcpProxyOptions {
+  targetPort: number
+  /** How much later than it came each piece is forwarded, in both directions. */
+  delayMs?: number
+}
+
+const page = '<!doctype html><title>Welcome</title><h1>Please sign in to the network</h1>'
+const garbage = [
+  'HTTP/1.1 200 OK',
+  'content-type: text/html',
+  `content-length: ${page.length}`,
+  'connection: close',
+  '',
+  page,
+].join('\r\n')
+
+/** A TCP proxy on 127.0.0.1 for real network faults. It starts in `pass`. */
+export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions): Promise<TcpProxy> {
+  let current: TcpProxyMode = 'pass'
+  const clients = new Set<Socket>()
+
+  const later = (act: () => void) => {
+    if (delayMs === 0) act()
+    else setTimeout(act, delayMs)
+  }
+
+  function fromClient(chunk: Buffer, client: Socket, upstream: Socket): void {
+    switch (current) {
+      case 'pass':
+      case 'drop-replies':
+      case 'drop-one-reply':
+        later(() => upstream.write(chunk))
+        return
+      case 'hang':
+        return
+      case 'refuse':
+        client.resetAndDestroy()
+        return
+      case 'garbage':
+        if (client.writable) client.end(garbage)
+        return
+      default:
+        current satisfies never
+    }
+  }
+
+  function fromUpstream(chunk: Buffer, client: Socket): void {
+    switch (current) {
+      case 'pass':
+        later(() => client.write(chunk))
+        return
+      case 'hang':
+      case 'garbage':
+        return
+      case 'drop-one-reply':
+        current = 'pass'
+        client.resetAndDestroy()
+        return
+      case 'refuse':
+      case 'drop-replies':
+        client.resetAndDestroy()
+        return
+      default:
+        current satisfies never
+    }
+  }
+
+  const server = createServer((client) => {
+    if (current === 'refuse') {
+      client.resetAndDestroy()
+      return
+    }
+    const upstream = connect(targetPort, '127.0.0.1')
+    clients.add(client)
+    client.setNoDelay().on('data', (chunk) => fromClient(chunk, client, upstream))
+    upstream.setNoDelay().on('data', (chunk) => fromUpstream(chunk, client))
+    // What ends or breaks on one side does so on the other, when all that came before has been forwarded.
+    client.on('error', () => undefined).on('close', () => later(() => upstream.destroy()))
+    client.on('close', () => clients.delete(client))
+    upstream.on('error', () => undefined).on('close', () => later(() => client.destroy()))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('The proxy listens on no port')
+
+  return {
+    port: address.port,
+    mode(mode) {
+      current = mode
+      if (mode === 'refuse') for (const client of clients) client.resetAndDestroy()
+    },
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const client of clients) client.destroy()
+      await closed
+    },
+  }
+}
