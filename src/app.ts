@@ -1,0 +1,70 @@
+/** Middleware order and the route table, on one screen. */
+import { Hono, type MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { etag } from 'hono/etag'
+import { requestId } from 'hono/request-id'
+import { secureHeaders } from 'hono/secure-headers'
+import { accountsEndpoint } from './endpoints/accounts.ts'
+import { healthEndpoint, readyEndpoint } from './endpoints/health.ts'
+import { jwksEndpoint } from './endpoints/jwks.ts'
+import { loginEndpoint } from './endpoints/login.ts'
+import { logoutEndpoint } from './endpoints/logout.ts'
+import { refreshEndpoint } from './endpoints/refresh.ts'
+import { verifyEndpoint } from './endpoints/verify.ts'
+import { StoreUnavailable } from './failure.ts'
+import type { Env } from './http/context.ts'
+import { problem } from './http/problem.ts'
+import type { Parts } from './parts.ts'
+
+/** No call needs more: a password has at most 256 characters, a token a few hundred. */
+const BODY_LIMIT_BYTES = 16 * 1024
+
+export function createApp(parts: Parts): Hono<Env> {
+  const app = new Hono<Env>()
+
+  app.use(requestId())
+  app.use(async (c, next) => {
+    c.set('log', parts.log.with({ request_id: c.get('requestId') }))
+    await next()
+  })
+  const isHttps = parts.config.issuer.startsWith('https:')
+  app.use(secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' }))
+  app.use(refuseTokensInQuery)
+  app.use(bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => problem(c, { reason: 'body_too_large' }) }))
+
+  app.post('/v1/accounts', accountsEndpoint(parts))
+  app.post('/v1/login', loginEndpoint(parts))
+  app.post('/v1/refresh', refreshEndpoint(parts))
+  app.post('/v1/logout', logoutEndpoint(parts))
+  for (const path of ['/v1/accounts', '/v1/login', '/v1/refresh', '/v1/logout'])
+    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow: 'POST' }))
+  app.all('/v1/verify', verifyEndpoint(parts))
+  app.get('/.well-known/jwks.json', etag(), jwksEndpoint(parts))
+  app.get('/healthz', healthEndpoint)
+  app.get('/readyz', readyEndpoint(parts))
+
+  app.notFound((c) => problem(c, { reason: 'not_found' }))
+  app.onError((error, c) => {
+    if (error instanceof StoreUnavailable) {
+      c.get('log').event('store.unavailable', { path: c.req.path, detail: error.message })
+      return problem(c, { reason: 'unavailable' })
+    }
+    // The kind of error and where it was thrown, not its text, which may repeat what the caller sent.
+    c.get('log').event('request.failed', { path: c.req.path, detail: error.name, at: firstFrame(error) })
+    return problem(c, { reason: 'internal' })
+  })
+  return app
+}
+
+/** Tokens in addresses end up in logs, histories and Referer headers. OWASP ASVS 14.2.1. */
+const refuseTokensInQuery: MiddlewareHandler<Env> = async (c, next) => {
+  const named = ['access_token', 'refresh_token', 'token', 'password'].some((name) => c.req.query(name) !== undefined)
+  return named ? problem(c, { reason: 'token_in_query' }) : next()
+}
+
+function firstFrame({ stack }: Error): string | undefined {
+  return stack
+    ?.split('\n')
+    .find((line) => line.startsWith('    at '))
+    ?.trim()
+}

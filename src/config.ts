@@ -1,0 +1,213 @@
+/**
+ * The only reader of the environment. Every variable is explained in `wrangler.toml`; this file says what is accepted.
+ * All problems are reported at once, each with its variable's name and never with a secret's value.
+ */
+import { base64url } from 'jose'
+import { z } from 'zod'
+
+/** An application that signs users in, or a service that asks about tokens. RFC 6749 section 2. */
+export interface Client {
+  readonly id: string
+  /** `browser` holds its refresh token in a cookie, `native` in its own storage; `service` signs nobody in. */
+  readonly kind: 'browser' | 'native' | 'service'
+  /** Exact origins of a browser client; empty for the others. */
+  readonly origins: readonly string[]
+  /** What `aud` its access tokens carry. */
+  readonly audiences: readonly string[]
+  /** What `scope` its access tokens carry, if any. */
+  readonly scope?: string | undefined
+  /** SHA-256 of a service's secret. */
+  readonly secretDigest?: Uint8Array<ArrayBuffer> | undefined
+}
+
+export interface Config {
+  readonly issuer: string
+  /** 32 bytes from which the MAC, sealing and password keys are derived. */
+  readonly secret: Uint8Array<ArrayBuffer>
+  readonly store: {
+    readonly url: string
+    readonly token: string
+    readonly timeoutMs: number
+    readonly buckets: number
+    readonly checkReads: 'nearest' | 'primary'
+  }
+  readonly clients: readonly Client[]
+  readonly registration: 'open' | 'closed'
+  readonly signingAlg: 'ES256' | 'EdDSA' | 'RS256'
+  readonly passwordMinLength: number
+  readonly accessTtlSeconds: number
+  readonly sessionsPerUser: number
+  readonly idleSeconds: number
+  readonly absoluteSeconds: number
+  readonly replayWindowSeconds: number
+  readonly checkCacheSeconds: number
+  readonly checkStaleSeconds: number
+}
+
+/** The configuration, or everything that is wrong with it, one sentence each. */
+export type ConfigResult =
+  | { readonly ok: true; readonly value: Config }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+const SECRET_BYTES = 32
+/** 32 random bytes hold fewer different values than this about once in 10^13 draws; typed-in "secrets" often do. */
+const SECRET_DISTINCT_BYTES = 16
+/** Row A7 of the conformance table: an access token lives at most ten minutes. */
+const ACCESS_TTL_LIMIT_SECONDS = 600
+const DAY_SECONDS = 86_400
+
+function isLocal(url: URL): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+}
+
+/** An origin (scheme, host, port and nothing more), https unless it is this machine. */
+const origin = z.string().superRefine((value, ctx) => {
+  if (value.includes('*')) return ctx.addIssue(`${value}: a wildcard origin is never accepted`)
+  const url = URL.parse(value)
+  if (!url) return ctx.addIssue('must be a URL such as https://auth.example.com')
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal(url)))
+    return ctx.addIssue(`${value}: must be https (plain http only on localhost)`)
+  if (url.origin !== value) return ctx.addIssue(`${value}: must be an origin alone, as in ${url.origin}`)
+})
+
+const storeUrl = z.string().superRefine((value, ctx) => {
+  const url = URL.parse(value)
+  if (!url) return ctx.addIssue('must be the REST URL of an Upstash database')
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal(url)))
+    return ctx.addIssue('must be https (plain http only on localhost)')
+})
+
+const secret = z.string().transform((value, ctx) => {
+  const bytes = /^[\w-]+$/.test(value) ? base64url.decode(value) : new Uint8Array()
+  if (bytes.length === SECRET_BYTES && new Set(bytes).size >= SECRET_DISTINCT_BYTES) return new Uint8Array(bytes)
+  ctx.addIssue('must be 32 random bytes in base64url: make it with `openssl rand -base64 32 | tr +/ -_ | tr -d =`')
+  return z.NEVER
+})
+
+const digest = z.string().transform((value, ctx) => {
+  const encoded = /^sha256:([\w-]{43})$/.exec(value)?.[1]
+  if (encoded) return new Uint8Array(base64url.decode(encoded))
+  ctx.addIssue('must be "sha256:" and the SHA-256 of the secret in base64url')
+  return z.NEVER
+})
+
+/** At most 20 characters, so that a client id can never be a user id, which has 22 (RFC 9068 section 5). */
+const clientId = z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'must be 1 to 20 of a-z, 0-9 and "-", a letter first')
+
+const client = z
+  .strictObject({
+    id: clientId,
+    kind: z.enum(['browser', 'native', 'service']),
+    origins: z.array(origin).default([]),
+    audiences: z.array(z.string().min(1)).min(1),
+    scope: z
+      .string()
+      .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'must be space-separated scope tokens')
+      .optional(),
+    secret_digest: digest.optional(),
+  })
+  .superRefine((value, ctx) => {
+    const isBrowser = value.kind === 'browser'
+    const isService = value.kind === 'service'
+    if (isBrowser && value.origins.length === 0) ctx.addIssue(`${value.id}: a browser client needs its origins`)
+    if (!isBrowser && value.origins.length > 0) ctx.addIssue(`${value.id}: only a browser client has origins`)
+    if (isService && !value.secret_digest) ctx.addIssue(`${value.id}: a service client needs a secret_digest`)
+    if (!isService && value.secret_digest) ctx.addIssue(`${value.id}: only a service client has a secret_digest`)
+  })
+  .transform(({ secret_digest, ...rest }): Client => ({ ...rest, secretDigest: secret_digest }))
+
+const clients = z
+  .string()
+  .transform((value, ctx): unknown => {
+    try {
+      return JSON.parse(value)
+    } catch {
+      ctx.addIssue('must be a JSON array of clients')
+      return z.NEVER
+    }
+  })
+  .pipe(z.array(client).min(1))
+  .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'has two clients with the same id')
+
+/** A whole number in a closed range, written in decimal. */
+function whole(least: number, most: number, fallback: number) {
+  return z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .default(String(fallback))
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be from ${least} to ${most}`)
+}
+
+const environment = z
+  .object({
+    ISSUER: origin,
+    LATCHKEY_SECRET: secret,
+    UPSTASH_REDIS_REST_URL: storeUrl,
+    UPSTASH_REDIS_REST_TOKEN: z.string(),
+    CLIENTS: clients,
+    REGISTRATION: z.enum(['open', 'closed']).default('closed'),
+    SIGNING_ALG: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
+    PASSWORD_MIN_LENGTH: whole(8, 64, 15),
+    ACCESS_TTL_SECONDS: whole(30, ACCESS_TTL_LIMIT_SECONDS, 300),
+    SESSIONS_PER_USER: whole(1, 10, 1),
+    SESSION_IDLE_SECONDS: whole(60, 365 * DAY_SECONDS, 7 * DAY_SECONDS),
+    SESSION_ABSOLUTE_SECONDS: whole(60, 365 * DAY_SECONDS, 30 * DAY_SECONDS),
+    REPLAY_WINDOW_SECONDS: whole(0, 60, 10),
+    STORE_TIMEOUT_MS: whole(50, 10_000, 800),
+    STORE_BUCKETS: whole(1, 1024, 1),
+    CHECK_READS: z.enum(['nearest', 'primary']).default('nearest'),
+    CHECK_CACHE_SECONDS: whole(0, 60, 1),
+    CHECK_STALE_SECONDS: whole(0, 300, 30),
+  })
+  .superRefine((env, ctx) => {
+    const problem = (name: string, message: string) => ctx.addIssue({ code: 'custom', path: [name], message })
+    if (env.SESSION_IDLE_SECONDS > env.SESSION_ABSOLUTE_SECONDS)
+      problem('SESSION_IDLE_SECONDS', 'must not exceed SESSION_ABSOLUTE_SECONDS')
+    if (env.SESSION_IDLE_SECONDS < env.ACCESS_TTL_SECONDS)
+      problem('SESSION_IDLE_SECONDS', 'must not be shorter than ACCESS_TTL_SECONDS')
+  })
+  .transform((env): Config => ({
+    issuer: env.ISSUER,
+    secret: env.LATCHKEY_SECRET,
+    store: {
+      url: env.UPSTASH_REDIS_REST_URL,
+      token: env.UPSTASH_REDIS_REST_TOKEN,
+      timeoutMs: env.STORE_TIMEOUT_MS,
+      buckets: env.STORE_BUCKETS,
+      checkReads: env.CHECK_READS,
+    },
+    clients: env.CLIENTS,
+    registration: env.REGISTRATION,
+    signingAlg: env.SIGNING_ALG,
+    passwordMinLength: env.PASSWORD_MIN_LENGTH,
+    accessTtlSeconds: env.ACCESS_TTL_SECONDS,
+    sessionsPerUser: env.SESSIONS_PER_USER,
+    idleSeconds: env.SESSION_IDLE_SECONDS,
+    absoluteSeconds: env.SESSION_ABSOLUTE_SECONDS,
+    replayWindowSeconds: env.REPLAY_WINDOW_SECONDS,
+    checkCacheSeconds: env.CHECK_CACHE_SECONDS,
+    checkStaleSeconds: env.CHECK_STALE_SECONDS,
+  }))
+
+/** The names of all variables and secrets, in the order of `wrangler.toml`. */
+export const variableNames: readonly string[] = Object.keys(environment.in.shape)
+
+/** Reads the environment: strings by name, an empty one counting as absent. */
+export function parseConfig(env: Readonly<Record<string, unknown>>): ConfigResult {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const parsed = environment.safeParse(given)
+  if (parsed.success) return { ok: true, value: parsed.data }
+  const problems = parsed.error.issues.map(({ path, message, code }) => {
+    const missing = code === 'invalid_type' && path.length === 1 && given[String(path[0])] === undefined
+    return missing ? `${String(path[0])}: is missing` : `${describe(path)}: ${message}`
+  })
+  return { ok: false, problems }
+}
+
+/** `CLIENTS[0].origins[1]` from a path. */
+function describe(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : i ? `.${String(part)}` : String(part)))
+    .join('')
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { canonicalPassword, canonicalUsername } from '../accounts/credentials.ts'
+import type { Client } from '../config.ts'
+import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readJson } from '../http/body.ts'
+import type { RequestContext } from '../http/context.ts'
+import { readBrowserClients } from '../http/origin.ts'
+import { problem } from '../http/problem.ts'
+import { tokenAnswer } from '../http/token-answer.ts'
+import type { Log } from '../log.ts'
+import type { Parts } from '../parts.ts'
+import { shortDigest } from '../short-digest.ts'
+import { beginFamily, familyDigest } from '../tokens/refresh.ts'
+import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
+
+const request = z.object({ username: z.string(), password: z.string(), client_id: z.string().optional() })
+
+/** POST /v1/login: opens the user's session and ends the one before it. */
+export function loginEndpoint(parts: Parts) {
+  const { clients, issuer } = parts.config
+  return async (c: RequestContext): Promise<Response> => {
+    const body = await readJson(c, request)
+    if (!body.ok) return problem(c, body.failure)
+    const { username, password, client_id } = body.value
+    const client = chooseClient(c, clients, client_id)
+    if (!client.ok) return problem(c, client.failure)
+    const tokens = await login(parts, { username, password, client: client.value, log: c.get('log') })
+    return tokens.ok ? tokenAnswer(c, issuer, tokens.value) : problem(c, tokens.failure)
+  }
+}
+
+/** The client that is named, or the first one registered; a browser's must be called from its own origin. */
+function chooseClient(c: RequestContext, clients: readonly Client[], named?: string): Result<Client, Failure> {
+  const client = named === undefined ? clients[0] : clients.find(({ id }) => id === named)
+  if (!client) return failed({ reason: 'client_unknown' })
+  if (client.kind === 'service') return failed({ reason: 'client_not_allowed' })
+  if (client.kind === 'native') return ok(client)
+  const here = readBrowserClients(c, [client])
+  return here.ok ? ok(client) : here
+}
+
+interface Attempt {
+  readonly username: string
+  readonly password: string
+  readonly client: Client
+  readonly log: Log
+}
+
+/** Unknown user, wrong password, disabled account: the same answer after the same work (OWASP ASVS 6.3.8). */
+async function login(parts: Parts, attempt: Attempt): Promise<Result<SessionTokens, Failure>> {
+  const { store, hasher, clock, random, keyRing, liveCheck } = parts
+  const { client, log } = attempt
+  const username = canonicalUsername(attempt.username)
+  const account = await store.findAccount(username)
+  const matches = await hasher.verify(account?.hash, canonicalPassword(attempt.password))
+  if (!matches.ok) return matches
+  if (!account || !matches.value || account.status !== 'active') {
+    // Not the name itself: people type their password there.
+    log.event('login.failed', { user_id: account?.userId, username_digest: await shortDigest(username) })
+    return failed({ reason: 'credentials_wrong' })
+  }
+  const { userId } = account
+  const token = beginFamily(random, userId)
+  // Before the old session ends: a server that cannot sign must not end it.
+  const ring = await keyRing.current()
+  const opened = await store.openSession({
+    account,
+    clientId: client.id,
+    sid: token.sid,
+    familyDigest: await familyDigest(token),
+    nowMs: clock.nowMs(),
+  })
+  if (opened.status === 'changed') {
+    log.event('login.failed', { user_id: userId, detail: 'the account changed meanwhile' })
+    return failed({ reason: 'credentials_wrong' })
+  }
+  liveCheck.forget(userId)
+  log.event('login.succeeded', { user_id: userId, session_id: token.sid, client_id: client.id })
+  for (const sid of opened.superseded) log.event('session.superseded', { user_id: userId, session_id: sid })
+  return ok(await issueTokens(parts, { ring, grant: opened.grant, refreshToken: token }))
+}

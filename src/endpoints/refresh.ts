@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import type { Client, Config } from '../config.ts'
+import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readJson } from '../http/body.ts'
+import type { RequestContext } from '../http/context.ts'
+import { readBrowserClients } from '../http/origin.ts'
+import { problem } from '../http/problem.ts'
+import { readRefreshCookie } from '../http/refresh-cookie.ts'
+import { tokenAnswer } from '../http/token-answer.ts'
+import type { Log } from '../log.ts'
+import type { Parts } from '../parts.ts'
+import { shortDigest } from '../short-digest.ts'
+import { familyDigest, mintId, parseRefreshToken } from '../tokens/refresh.ts'
+import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
+
+const request = z.object({ refresh_token: z.string().optional(), client_id: z.string().optional() })
+
+/**
+ * POST /v1/refresh: exchanges a refresh token for its successor.
+ *
+ * No refusal clears the cookie: by the time it arrives the browser may hold the cookie of a newer sign-in.
+ */
+export function refreshEndpoint(parts: Parts) {
+  return async (c: RequestContext): Promise<Response> => {
+    const body = await readJson(c, request)
+    if (!body.ok) return problem(c, body.failure)
+    const presented = readPresented(c, parts.config, body.value)
+    if (!presented.ok) return problem(c, presented.failure)
+    const attempt = readIdempotencyKey(c)
+    if (!attempt.ok) return problem(c, attempt.failure)
+    const tokens = await refresh(parts, { ...presented.value, attempt: attempt.value, log: c.get('log') })
+    return tokens.ok ? tokenAnswer(c, parts.config.issuer, tokens.value) : problem(c, tokens.failure)
+  }
+}
+
+/** A token in the body belongs to a native client; one in the cookie to a browser client at the request's origin. */
+function readPresented(
+  c: RequestContext,
+  { clients, issuer }: Config,
+  { refresh_token, client_id }: z.infer<typeof request>,
+): Result<{ presented: string; allowed: readonly Client[] }, Failure> {
+  const named = (list: readonly Client[]) => list.filter(({ id }) => client_id === undefined || id === client_id)
+  if (refresh_token !== undefined)
+    return ok({ presented: refresh_token, allowed: named(clients.filter(({ kind }) => kind === 'native')) })
+  const here = readBrowserClients(c, clients)
+  if (!here.ok) return here
+  return ok({ presented: readRefreshCookie(c, issuer) ?? '', allowed: named(here.value) })
+}
+
+/** `Idempotency-Key`: 1 to 255 visible characters of the client's choice. */
+function readIdempotencyKey(c: RequestContext): Result<string | undefined, Failure> {
+  const key = c.req.header('Idempotency-Key')
+  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return ok(key)
+  return failed({ reason: 'bad_request', detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters.' })
+}
+
+interface Exchange {
+  readonly presented: string
+  /** The clients whose sessions this call may rotate. */
+  readonly allowed: readonly Client[]
+  /** Names this exchange, however often it is tried. */
+  readonly attempt: string | undefined
+  readonly log: Log
+}
+
+/** Reuse ends the session (RFC 9700 section 4.14.2); a repeated attempt gets the same successor. */
+async function refresh(parts: Parts, exchange: Exchange): Promise<Result<SessionTokens, Failure>> {
+  const { store, clock, random, macKey, keyRing, liveCheck } = parts
+  const { log } = exchange
+  const token = await parseRefreshToken(exchange.presented, macKey)
+  if (!token.ok) {
+    log.event('refresh.refused', { detail: token.failure.reason })
+    return token
+  }
+  const { userId, sid, generation } = token.value
+  // Before the turn: a server that could not sign the new access token must not use up the refresh token.
+  const ring = await keyRing.current()
+  const turn = await store.rotate({
+    userId,
+    sid,
+    generation,
+    familyDigest: await familyDigest(token.value),
+    // Without a key of the client's the call still has one, so that the store's own retry is a replay and not a theft.
+    attemptDigest: await shortDigest(exchange.attempt ?? mintId(random)),
+    clientIds: exchange.allowed.map(({ id }) => id),
+    nowMs: clock.nowMs(),
+  })
+  const session = { user_id: userId, session_id: sid, generation }
+  if (!turn.ok) {
+    const { reason } = turn.failure
+    if (reason === 'reused') liveCheck.forget(userId)
+    log.event(reason === 'reused' ? 'refresh.reused' : 'refresh.refused', { ...session, detail: reason })
+    return turn
+  }
+  log.event(`refresh.${turn.value.how}`, { ...session, client_id: turn.value.grant.clientId })
+  const successor = { ...token.value, generation: generation + 1 }
+  return ok(await issueTokens(parts, { ring, grant: turn.value.grant, refreshToken: successor }))
+}

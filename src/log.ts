@@ -1,0 +1,42 @@
+/** Events as JSON, one line each: who did what to which session, and nothing that anybody could use. Row L1, L2. */
+import type { Clock } from './system.ts'
+
+/** What happened. `warn` is worth a look, `error` worth waking somebody. */
+const levels = {
+  'account.created': 'info',
+  'login.succeeded': 'info',
+  'login.failed': 'warn',
+  'session.superseded': 'info',
+  'refresh.rotated': 'info',
+  'refresh.replayed': 'info',
+  'refresh.recovered': 'error',
+  'refresh.reused': 'error',
+  'refresh.refused': 'warn',
+  logout: 'info',
+  'key.added': 'info',
+  'store.unavailable': 'error',
+  'config.refused': 'error',
+  'request.failed': 'error',
+} as const
+
+export type EventName = keyof typeof levels
+
+/** Wire names. Never a token, a password, a secret or the text of somebody else's error. */
+export type EventFields = Readonly<Record<string, string | number | undefined>>
+
+export interface Log {
+  event(name: EventName, fields: EventFields): void
+  /** The same log with fields that every event then carries. */
+  with(fields: EventFields): Log
+}
+
+/** JSON.stringify escapes line breaks, so a field never becomes a line of its own. */
+export function createLog(write: (line: string) => void, clock: Clock, common: EventFields = {}): Log {
+  return {
+    event(name, fields) {
+      const time = new Date(clock.nowMs()).toISOString()
+      write(JSON.stringify({ time, level: levels[name], event: name, ...common, ...fields }))
+    },
+    with: (fields) => createLog(write, clock, { ...common, ...fields }),
+  }
+}

@@ -1,0 +1,46 @@
+/** The composition root: the only place that picks adapters. Built once per isolate. */
+import { argon2Wasm } from './accounts/argon2-wasm.ts'
+import { createHasher, type Hasher } from './accounts/hasher.ts'
+import type { Config } from './config.ts'
+import { createLog, type Log } from './log.ts'
+import { createLiveCheck, type LiveCheck } from './store/live-check.ts'
+import type { Store } from './store/store.ts'
+import { createUpstashStore } from './store/upstash.ts'
+import { systemRandom, type Clock, type Random } from './system.ts'
+import { createKeyRing, type KeyRingSource } from './tokens/keyring.ts'
+import { deriveKeys } from './tokens/service-secret.ts'
+
+export interface Parts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly store: Store
+  readonly liveCheck: LiveCheck
+  readonly keyRing: KeyRingSource
+  readonly hasher: Hasher
+  /** HMAC key of refresh tokens. */
+  readonly macKey: CryptoKey
+}
+
+export async function createParts(config: Config, clock: Clock): Promise<Parts> {
+  const { refreshMac, keySeal, passwordSecret } = await deriveKeys(config.secret)
+  const log = createLog(console.log, clock)
+  const store = createUpstashStore(config)
+  return {
+    config,
+    clock,
+    random: systemRandom,
+    log,
+    store,
+    liveCheck: createLiveCheck({
+      store,
+      clock,
+      cacheMs: config.checkCacheSeconds * 1000,
+      staleMs: config.checkStaleSeconds * 1000,
+    }),
+    keyRing: createKeyRing({ store, keySeal, signingAlg: config.signingAlg, clock, log }),
+    hasher: createHasher(argon2Wasm, { secret: passwordSecret, random: systemRandom }),
+    macKey: refreshMac,
+  }
+}

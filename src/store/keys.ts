@@ -1,0 +1,55 @@
+/**
+ * Key names, all of them.
+ *
+ * | key | holds | lives |
+ * | --- | --- | --- |
+ * | `session:{b}:<user id>` | the user's live sessions, JSON | until the last of them expires |
+ * | `deny:{b}:<jti>` | an access token denied on its own | until that token expires |
+ * | `feed:{b}` | the revocation feed, a stream | one access token lifetime plus leeway after its last entry |
+ * | `account:{b}:<username digest>` | an account, JSON | until it is deleted |
+ * | `keyring` | the signing keys, sealed, JSON | always |
+ *
+ * The hash tag `{b}` is the user's bucket: every script touches one bucket, so one slot of a Redis Cluster. A username
+ * and its user id share a bucket because ids are drawn until they do.
+ */
+import { shortDigest } from '../short-digest.ts'
+import { mintId } from '../tokens/refresh.ts'
+import type { Random } from '../system.ts'
+
+export interface KeyNames {
+  session(userId: string): string
+  denial(userId: string, jti: string): string
+  feed(userId: string): string
+  account(username: string): Promise<string>
+  readonly keyRing: string
+}
+
+export function createKeyNames(buckets: number): KeyNames {
+  const tag = (id: string) => `{${bucketOf(id, buckets)}}`
+  return {
+    session: (userId) => `session:${tag(userId)}:${userId}`,
+    denial: (userId, jti) => `deny:${tag(userId)}:${jti}`,
+    feed: (userId) => `feed:${tag(userId)}`,
+    account: async (username) => {
+      const digest = await shortDigest(username)
+      return `account:${tag(digest)}:${digest}`
+    },
+    keyRing: 'keyring',
+  }
+}
+
+/** A new user id in the bucket of its username. */
+export async function mintUserId(random: Random, username: string, buckets: number): Promise<string> {
+  const bucket = bucketOf(await shortDigest(username), buckets)
+  for (;;) {
+    const userId = mintId(random)
+    if (bucketOf(userId, buckets) === bucket) return userId
+  }
+}
+
+/** FNV-1a, 32 bits: ids are random already, it only has to spread them the same way everywhere. */
+function bucketOf(id: string, buckets: number): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
+  return (hash >>> 0) % buckets
+}

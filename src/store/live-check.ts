@@ -1,0 +1,101 @@
+/**
+ * The live check of access tokens, with what the isolate remembers of earlier ones.
+ *
+ * | answered | when | says |
+ * | --- | --- | --- |
+ * | from the store | otherwise | `live` |
+ * | from memory | the last check is at most `cacheMs` old | `cached` |
+ * | from memory | the store fails and the last check is at most `staleMs` old | `stale` |
+ *
+ * Only a yes is remembered: a no is always the store's own.
+ */
+import { LRUCache } from 'lru-cache'
+import { StoreUnavailable } from '../failure.ts'
+import type { Clock } from '../system.ts'
+import type { Store } from './store.ts'
+
+export interface CheckedToken {
+  readonly userId: string
+  readonly sid: string
+  readonly jti: string
+}
+
+export type LiveCheckAnswer =
+  | { readonly live: true; readonly roles: string; readonly how: 'live' | 'cached' | 'stale' }
+  | { readonly live: false }
+
+export interface LiveCheck {
+  /**
+   * `fresh` demands the store's own answer.
+   * @throws {StoreUnavailable} when neither the store nor memory can tell
+   */
+  check(token: CheckedToken, demand: { readonly fresh: boolean }): Promise<LiveCheckAnswer>
+  /** Drops what is remembered of a user, because this isolate has just ended a session of theirs. */
+  forget(userId: string): void
+}
+
+/** About 4 MB of memory at most. */
+const USERS_LIMIT = 10_000
+/** A user has few live access tokens; more come from refreshing in a loop. */
+const TOKENS_PER_USER_LIMIT = 16
+
+interface Yes {
+  readonly roles: string
+  /** When the store was asked, so before it answered. */
+  readonly askedAtMs: number
+}
+
+export function createLiveCheck({
+  store,
+  clock,
+  cacheMs,
+  staleMs,
+}: {
+  readonly store: Pick<Store, 'check'>
+  readonly clock: Clock
+  readonly cacheMs: number
+  readonly staleMs: number
+}): LiveCheck {
+  const users = new LRUCache<string, Map<string, Yes>>({ max: USERS_LIMIT })
+
+  function rememberedOf(userId: string): Map<string, Yes> {
+    const known = users.get(userId)
+    if (known) return known
+    const fresh = new Map<string, Yes>()
+    users.set(userId, fresh)
+    return fresh
+  }
+
+  return {
+    async check(token, { fresh }) {
+      const nowMs = clock.nowMs()
+      // Held across the call: if the user is forgotten meanwhile, what we learn goes into a map nobody reads.
+      const remembered = rememberedOf(token.userId)
+      const yes = fresh ? undefined : remembered.get(token.jti)
+      if (yes && isWithin(cacheMs, yes, nowMs)) return { live: true, roles: yes.roles, how: 'cached' }
+      try {
+        const found = await store.check({ ...token, nowMs })
+        remembered.delete(token.jti)
+        if (found.status !== 'live') return { live: false }
+        for (const [jti] of remembered) if (remembered.size >= TOKENS_PER_USER_LIMIT) remembered.delete(jti)
+        remembered.set(token.jti, { roles: found.roles, askedAtMs: nowMs })
+        return { live: true, roles: found.roles, how: 'live' }
+      } catch (error) {
+        const stillKnown = users.peek(token.userId) === remembered
+        if (!(error instanceof StoreUnavailable) || !yes || !stillKnown) throw error
+        if (!isWithin(staleMs, yes, nowMs)) throw error
+        return { live: true, roles: yes.roles, how: 'stale' }
+      }
+    },
+
+    forget(userId) {
+      users.delete(userId)
+    },
+  }
+}
+
+/** A clock that was set back makes an answer look as if it came from the future: such a one is too old. */
+function isWithin(boundMs: number, { askedAtMs }: Yes, nowMs: number): boolean {
+  const ageMs = nowMs - askedAtMs
+  return ageMs >= 0 && ageMs < boundMs
+}

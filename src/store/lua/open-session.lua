@@ -1,0 +1,34 @@
+-- open-session: a login. Ends the least recently used sessions beyond the limit.
+-- KEYS[1] session record  KEYS[2] revocation feed  KEYS[3] account
+-- ARGV    sid, family digest, client, credential, now_ms, idle_ms, ends_ms, limit, access_ms, window_ms
+-- returns {'opened', roles, sid ended, ...} or {'changed'}: the account is not the one whose password was checked
+-- Asked twice with the same sid it answers `opened` and changes nothing.
+local sid, digest, client, credential = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local now_ms, idle_ms, ends_ms, limit = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local access_ms, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local raw = redis.call('GET', KEYS[3])
+local readable, account = pcall(cjson.decode, raw or '')
+if not readable or type(account) ~= 'table' or account.hash ~= credential or account.status ~= 'active' then return { 'changed' } end
+
+local record = load(KEYS[1])
+if find(record, sid) then return { 'opened', record.roles } end
+
+local kept = {}
+for _, session in ipairs(record.sessions) do
+  if not has_expired(session, now_ms, idle_ms) then kept[#kept + 1] = session end
+end
+table.sort(kept, function(a, b) return a.used > b.used end)
+
+local answer = { 'opened', account.roles }
+while #kept >= limit do
+  local ended = table.remove(kept)
+  announce(KEYS[2], 'sid', ended.sid, now_ms + access_ms, window_ms)
+  answer[#answer + 1] = ended.sid
+end
+kept[#kept + 1] = {
+  sid = sid, digest = digest, client = client, gen = string.format('%010d', 0), attempt = NO_ATTEMPT,
+  auth = now_ms, used = now_ms, ends = ends_ms,
+}
+save(KEYS[1], { roles = account.roles, sessions = kept }, now_ms, idle_ms)
+return answer

@@ -1,0 +1,48 @@
+-- record: what all session scripts share; put in front of each of them by scripts.ts.
+--
+-- A user's record is JSON: {roles, sessions: [{sid, digest, client, gen, attempt, auth, used, ends}]}
+--   digest   of the family secret, base64url
+--   gen      generation, ten decimal digits, so that the record's size never changes
+--   attempt  digest of the Idempotency-Key that made this generation, or NO_ATTEMPT (same length)
+--   auth     when the user signed in, used: last rotation, ends: absolute expiry; milliseconds since the epoch
+local NO_ATTEMPT = string.rep('-', 22)
+
+-- The record at `key`. Absent and unreadable are the same: no sessions, so everything is denied.
+local function load(key)
+  local raw = redis.call('GET', key)
+  local readable, record = pcall(cjson.decode, raw or '')
+  if readable and type(record) == 'table' and type(record.sessions) == 'table' then return record end
+  return { roles = '', sessions = {} }
+end
+
+-- The session `sid` of a record and its place, or nil.
+local function find(record, sid)
+  for place, session in ipairs(record.sessions) do
+    if session.sid == sid then return session, place end
+  end
+end
+
+local function has_expired(session, now_ms, idle_ms)
+  return now_ms >= session.ends or now_ms >= session.used + idle_ms
+end
+
+-- Writes the record, to live a day longer than its longest session, so that who comes late hears `expired` and not
+-- `unknown`. A record without sessions is removed.
+local DAY_MS = 86400000
+local function save(key, record, now_ms, idle_ms)
+  local last_ms = now_ms
+  for _, session in ipairs(record.sessions) do
+    last_ms = math.max(last_ms, math.min(session.ends, session.used + idle_ms))
+  end
+  if #record.sessions == 0 then return redis.call('DEL', key) end
+  redis.call('SET', key, cjson.encode(record), 'PX', string.format('%.0f', last_ms - now_ms + DAY_MS))
+end
+
+-- Tells verifiers that `id` is dead until `exp_ms`. Entries older than the window are dropped; their age is told by the
+-- ids that the store gave them, so that a caller whose clock runs ahead cannot empty the feed.
+local function announce(feed, kind, id, exp_ms, window_ms)
+  local entry = redis.call('XADD', feed, '*', 'kind', kind, 'id', id, 'exp', string.format('%.0f', exp_ms))
+  local entry_ms = tonumber(string.match(entry, '^%d+'))
+  redis.call('XTRIM', feed, 'MINID', '~', string.format('%.0f', entry_ms - window_ms))
+  redis.call('PEXPIRE', feed, window_ms)
+end

@@ -1,0 +1,42 @@
+-- rotate: exchange a refresh token's generation for its successor. RFC 9700 section 4.14.2.
+-- KEYS[1] session record  KEYS[2] revocation feed
+-- ARGV    sid, generation, family digest, attempt digest, clients allowed (space-separated),
+--         now_ms, replay_ms, idle_ms, limit of sessions, access_ms, window_ms
+-- returns {'rotated' | 'replayed' | 'recovered', client, roles, auth_ms, ends_ms}
+--      or {'reused' | 'superseded' | 'unknown' | 'expired' | 'foreign'}
+-- Asked twice with the same attempt it answers `replayed` and changes nothing.
+local sid, generation, digest, attempt, clients = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local now_ms, replay_ms, idle_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local limit, access_ms, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+
+local record = load(KEYS[1])
+local session, place = find(record, sid)
+-- Only a full record can have pushed a session out; from one with room it went by a logout.
+if not session then return { #record.sessions >= limit and 'superseded' or 'unknown' } end
+if session.digest ~= digest then return { 'unknown' } end
+if not string.find(' ' .. clients .. ' ', ' ' .. session.client .. ' ', 1, true) then return { 'foreign' } end
+
+local function granted(status)
+  return { status, session.client, record.roles,
+    string.format('%.0f', session.auth), string.format('%.0f', session.ends) }
+end
+
+if has_expired(session, now_ms, idle_ms) then return { 'expired' } end
+
+local current = tonumber(session.gen)
+if generation < current then
+  -- The window is on the absolute difference, since servers' clocks differ.
+  local in_window = math.abs(now_ms - session.used) <= replay_ms
+  if generation == current - 1 and (attempt == session.attempt or in_window) then return granted('replayed') end
+  announce(KEYS[2], 'sid', sid, now_ms + access_ms, window_ms)
+  table.remove(record.sessions, place)
+  save(KEYS[1], record, now_ms, idle_ms)
+  return { 'reused' }
+end
+
+-- A generation ahead of ours carries our MAC: the store lost a write that it had acknowledged. Catch up with it.
+session.gen = string.format('%010d', generation + 1)
+session.attempt = attempt
+session.used = now_ms
+save(KEYS[1], record, now_ms, idle_ms)
+return granted(generation == current and 'rotated' or 'recovered')

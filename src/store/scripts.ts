@@ -1,0 +1,23 @@
+/** The Lua scripts as they are sent to the store. */
+import check from './lua/check.lua'
+import createAccount from './lua/create-account.lua'
+import endSession from './lua/end-session.lua'
+import openSession from './lua/open-session.lua'
+import record from './lua/record.lua'
+import replaceKeyRing from './lua/replace-key-ring.lua'
+import rotate from './lua/rotate.lua'
+
+/**
+ * Tells Upstash to lock only the keys a script declares, instead of the whole database. The local bridge takes the flag
+ * out again, since Redis itself does not know it.
+ */
+const FLAGS = '#!lua flags=allow-key-locking\n'
+
+export const scripts = {
+  openSession: FLAGS + record + openSession,
+  rotate: FLAGS + record + rotate,
+  endSession: FLAGS + record + endSession,
+  check: FLAGS + check,
+  createAccount: FLAGS + createAccount,
+  replaceKeyRing: FLAGS + replaceKeyRing,
+} as const

@@ -1,0 +1,97 @@
+/**
+ * The port to the store. Its verbs are whole steps of the protocol, each atomic and each safe to repeat, because a step
+ * read, decided and written in three calls would be three chances for another server to come between.
+ *
+ * Every verb throws {@link StoreUnavailable} when the store is slow, down, refusing or makes no sense. No verb ever
+ * takes silence for an answer.
+ */
+import type { RefreshFailure, Result } from '../failure.ts'
+
+/** A user's credentials and status. */
+export interface Account {
+  readonly userId: string
+  readonly username: string
+  /** argon2id in PHC form. */
+  readonly hash: string
+  readonly status: 'active' | 'disabled'
+  /** Space-separated, as `scope` is. */
+  readonly roles: string
+  readonly createdAtMs: number
+}
+
+/** A session as a granted rotation or login left it. */
+export interface SessionGrant {
+  readonly clientId: string
+  readonly roles: string
+  readonly authAtMs: number
+  /** Absolute expiry: no rotation moves it. */
+  readonly endsAtMs: number
+}
+
+export interface Opening {
+  readonly account: Account
+  readonly clientId: string
+  readonly sid: string
+  readonly familyDigest: string
+  readonly nowMs: number
+}
+
+export interface Turn {
+  readonly userId: string
+  readonly sid: string
+  readonly generation: number
+  readonly familyDigest: string
+  /** Digest of the idempotency key: 22 characters. */
+  readonly attemptDigest: string
+  /** The clients whose sessions may be rotated by this call. */
+  readonly clientIds: readonly string[]
+  readonly nowMs: number
+}
+
+export interface Ending {
+  readonly userId: string
+  readonly sid: string
+  /** Proof that the caller holds the family; absent when an access token vouches for the session. */
+  readonly familyDigest?: string | undefined
+  /** The access token to deny on its own, too. */
+  readonly accessToken?: { readonly jti: string; readonly expMs: number } | undefined
+  readonly nowMs: number
+}
+
+/** What a live check found: only `live` is a yes. */
+export type CheckedSession =
+  | { readonly status: 'live'; readonly roles: string }
+  | { readonly status: 'ended' }
+  | { readonly status: 'denied' }
+
+export interface Store {
+  /** The account of a canonical username. */
+  findAccount(username: string): Promise<Account | undefined>
+  createAccount(account: Account): Promise<'created' | 'taken'>
+  /** A login; `superseded` are the sessions it ended. `changed`: the account is not the one that was read before. */
+  openSession(
+    opening: Opening,
+  ): Promise<
+    | { readonly status: 'opened'; readonly grant: SessionGrant; readonly superseded: readonly string[] }
+    | { readonly status: 'changed' }
+  >
+  /** One step of refresh token rotation: design section 2. */
+  rotate(
+    turn: Turn,
+  ): Promise<
+    Result<{ readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant }, RefreshFailure>
+  >
+  /** A logout. `gone`: there was no such session any more. */
+  endSession(ending: Ending): Promise<'ended' | 'gone'>
+  /** Is the session of this access token live, and the token not denied? One trip. */
+  check(token: {
+    readonly userId: string
+    readonly sid: string
+    readonly jti: string
+    readonly nowMs: number
+  }): Promise<CheckedSession>
+  /** The key ring as stored, '' when there is none yet. */
+  readKeyRing(): Promise<string>
+  /** Compare-and-set; answers with what is stored afterwards. */
+  replaceKeyRing(read: string, next: string): Promise<string>
+}

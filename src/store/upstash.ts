@@ -1,0 +1,118 @@
+/** The store on Upstash Redis, over its REST protocol. */
+import { Redis } from '@upstash/redis/cloudflare'
+import { z } from 'zod'
+import type { Config } from '../config.ts'
+import { failed, ok } from '../failure.ts'
+import { createKeyNames } from './keys.ts'
+import { createResilience } from './resilience.ts'
+import { findLive, readAccount, writeAccount } from './schema.ts'
+import { scripts } from './scripts.ts'
+import type { SessionGrant, Store } from './store.ts'
+
+type StoreConfig = Pick<
+  Config,
+  'store' | 'sessionsPerUser' | 'idleSeconds' | 'absoluteSeconds' | 'replayWindowSeconds' | 'accessTtlSeconds'
+>
+
+/** How much longer than a token the feed remembers its end: verifiers' clocks and polls are late by less. */
+const FEED_LEEWAY_SECONDS = 60
+
+const openReply = z.union([
+  z.tuple([z.literal('opened'), z.string()]).rest(z.string()),
+  z.tuple([z.literal('changed')]),
+])
+const rotateReply = z.union([
+  z.tuple([z.enum(['rotated', 'replayed', 'recovered']), z.string(), z.string(), z.coerce.number(), z.coerce.number()]),
+  z.tuple([z.enum(['reused', 'superseded', 'unknown', 'expired', 'foreign'])]),
+])
+const endReply = z.tuple([z.enum(['ended', 'gone'])])
+const createReply = z.enum(['created', 'taken'])
+const checkReply = z.tuple([z.string().nullable(), z.string().nullable()])
+const textReply = z.string()
+const getReply = z.string().nullable()
+
+export function createUpstashStore(config: StoreConfig): Store {
+  const { url, token, timeoutMs, buckets, checkReads } = config.store
+  const redis = new Redis({
+    url,
+    token,
+    retry: { retries: 0 },
+    // A function, called for each request: a signal object that fired once would turn later replies into null.
+    signal: () => AbortSignal.timeout(timeoutMs),
+    automaticDeserialization: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+  })
+  const keys = createKeyNames(buckets)
+  const guarded = createResilience(timeoutMs)
+  const idleMs = config.idleSeconds * 1000
+  const accessMs = config.accessTtlSeconds * 1000
+  const feedMs = accessMs + FEED_LEEWAY_SECONDS * 1000
+
+  /** Makes a script callable; a reply of another shape is a store that makes no sense, not an answer. */
+  function script<T>(source: string, reply: z.ZodType<T>) {
+    const prepared = redis.createScript(source)
+    return (keysUsed: string[], args: readonly (string | number)[]) =>
+      guarded(async () => reply.parse(await prepared.exec(keysUsed, args.map(String))))
+  }
+  const openSession = script(scripts.openSession, openReply)
+  const rotate = script(scripts.rotate, rotateReply)
+  const endSession = script(scripts.endSession, endReply)
+  const check = script(scripts.check, checkReply)
+  const createAccount = script(scripts.createAccount, createReply)
+  const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
+
+  return {
+    findAccount: (username) =>
+      guarded(async () => {
+        const stored = getReply.parse(await redis.get(await keys.account(username)))
+        return stored === null ? undefined : readAccount(stored)
+      }),
+
+    createAccount: async (account) => createAccount([await keys.account(account.username)], [writeAccount(account)]),
+
+    async openSession({ account, clientId, sid, familyDigest, nowMs }) {
+      const { userId, username, hash } = account
+      const endsAtMs = nowMs + config.absoluteSeconds * 1000
+      const [status, roles, ...superseded] = await openSession(
+        [keys.session(userId), keys.feed(userId), await keys.account(username)],
+        [sid, familyDigest, clientId, hash, nowMs, idleMs, endsAtMs, config.sessionsPerUser, accessMs, feedMs],
+      )
+      if (status === 'changed') return { status }
+      return { status, grant: { clientId, roles: roles ?? '', authAtMs: nowMs, endsAtMs }, superseded }
+    },
+
+    async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs }) {
+      const window = [config.replayWindowSeconds * 1000, idleMs, config.sessionsPerUser, accessMs, feedMs]
+      const reply = await rotate(
+        [keys.session(userId), keys.feed(userId)],
+        [sid, generation, familyDigest, attemptDigest, clientIds.join(' '), nowMs, ...window],
+      )
+      if (reply.length === 1) return failed({ reason: reply[0] })
+      const [how, clientId, roles, authAtMs, endsAtMs] = reply
+      const grant: SessionGrant = { clientId, roles, authAtMs, endsAtMs }
+      return ok({ how, grant })
+    },
+
+    async endSession({ userId, sid, familyDigest, accessToken, nowMs }) {
+      const [status] = await endSession(
+        [keys.session(userId), keys.feed(userId), ...(accessToken ? [keys.denial(userId, accessToken.jti)] : [])],
+        [sid, familyDigest ?? '', nowMs, idleMs, accessMs, feedMs, accessToken?.jti ?? '', accessToken?.expMs ?? 0],
+      )
+      return status
+    },
+
+    async check({ userId, sid, jti, nowMs }) {
+      const both = [keys.session(userId), keys.denial(userId, jti)]
+      const [record, denial] =
+        checkReads === 'primary'
+          ? await check(both, [])
+          : await guarded(async () => checkReply.parse(await redis.mget(...both)))
+      return denial === null ? findLive(record, { sid, nowMs, idleMs }) : { status: 'denied' }
+    },
+
+    readKeyRing: () => guarded(async () => getReply.parse(await redis.get(keys.keyRing)) ?? ''),
+
+    replaceKeyRing: (read, next) => replaceKeyRing([keys.keyRing], [read, next]),
+  }
+}

@@ -1,0 +1,73 @@
+/** Access tokens: signed JWTs of RFC 9068, `typ: at+jwt`, that any microservice verifies from the JWK Set. */
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { failed, ok, type Result } from '../failure.ts'
+import type { KeyRing } from './keyring.ts'
+
+const TYP = 'at+jwt'
+
+/** RFC 9068 section 2.2, with `sid` of OpenID Connect and Latchkey's own `roles`. */
+export interface AccessClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string | string[]
+  readonly client_id: string
+  /** Seconds since the epoch, like `exp` and `auth_time`. */
+  readonly iat: number
+  readonly exp: number
+  readonly jti: string
+  readonly sid: string
+  readonly auth_time: number
+  readonly roles: string[]
+  readonly scope?: string | undefined
+}
+
+const claims = z.object({
+  iss: z.string(),
+  sub: z.string(),
+  aud: z.union([z.string(), z.array(z.string())]),
+  client_id: z.string(),
+  iat: z.number(),
+  exp: z.number(),
+  jti: z.string(),
+  sid: z.string(),
+  auth_time: z.number(),
+  roles: z.array(z.string()),
+  scope: z.string().optional(),
+})
+
+export async function signAccessToken(payload: AccessClaims, { signing }: KeyRing): Promise<string> {
+  return new SignJWT({ ...payload })
+    .setProtectedHeader({ alg: signing.alg, kid: signing.kid, typ: TYP })
+    .sign(signing.privateKey)
+}
+
+/**
+ * Checks signature, `typ`, `iss`, `aud` and `exp` without any I/O. Keys come from the ring alone: `jku`, `jwk` and
+ * `x5u` headers are not looked at, and `alg` must be the key's own (RFC 8725 section 3.1).
+ */
+export async function verifyAccessToken(
+  token: string,
+  ring: KeyRing,
+  expected: { readonly issuer: string; readonly audiences: readonly string[]; readonly nowMs: number },
+): Promise<Result<AccessClaims, { reason: 'token_invalid' }>> {
+  try {
+    const { payload } = await jwtVerify(token, ({ kid, alg }) => findKey(ring, kid, alg), {
+      issuer: expected.issuer,
+      audience: [...expected.audiences],
+      typ: TYP,
+      currentDate: new Date(expected.nowMs),
+    })
+    const parsed = claims.safeParse(payload)
+    return parsed.success ? ok(parsed.data) : failed({ reason: 'token_invalid' })
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return failed({ reason: 'token_invalid' })
+    throw error
+  }
+}
+
+function findKey({ keys }: KeyRing, kid: string | undefined, alg: string): CryptoKey {
+  const key = keys.find((one) => one.kid === kid && one.alg === alg)
+  if (!key) throw new errors.JWKSNoMatchingKey()
+  return key.publicKey
+}

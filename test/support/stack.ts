@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { onTestFinished } from 'vitest'
+import { inject } from 'vitest'
+import type { BridgeOptions, BridgeRequest } from '../../src/local/bridge.ts'
+import type { RedisProcess } from '../../src/local/redis-process.ts'
+import { startWorkerd } from '../../src/local/workerd-process.ts'
+import { startTestBridge, startTestRedis } from './redis.ts'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+
+export const issuer = 'https://auth.example.com'
+export const webOrigin = 'https://app.example.com'
+export const audience = 'https://api.example.com'
+export const apiSecret = 'a-service-secret-only-used-in-tests'
+/** 32 bytes; the tests' own. */
+export const testSecret = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
+
+const clients = [
+  { id: 'web', kind: 'browser', origins: [webOrigin], audiences: [audience] },
+  { id: 'admin-web', kind: 'browser', origins: ['https://admin.example.com'], audiences: [audience] },
+  { id: 'app', kind: 'native', audiences: [audience], scope: 'accounts:read' },
+  { id: 'tablet', kind: 'native', audiences: ['https://other.example.com', audience] },
+  {
+    id: 'api',
+    kind: 'service',
+    audiences: [audience],
+    secret_digest: `sha256:${createHash('sha256').update(apiSecret).digest('base64url')}`,
+  },
+]
+
+/** The variables of a complete, valid configuration. */
+export const testVariables: Record<string, string> = {
+  ISSUER: issuer,
+  LATCHKEY_SECRET: testSecret,
+  UPSTASH_REDIS_REST_URL: 'http://127.0.0.1:1',
+  UPSTASH_REDIS_REST_TOKEN: 'unused',
+  CLIENTS: JSON.stringify(clients),
+  REGISTRATION: 'open',
+}
+
+export interface StackOptions {
+  /** Variables over {@link testVariables}. */
+  readonly env?: Readonly<Record<string, string>>
+  /** How many Workers share the store; requests go to them in turn. */
+  readonly servers?: number
+  readonly scriptForm?: BridgeOptions['scriptForm']
+  readonly redisConfig?: string[]
+}
+
+/** Real parts, wired as in production: Workers in workerd, a proxy that injects faults, the bridge, redis-server. */
+export interface Stack {
+  readonly redis: RedisProcess
+  /** Between the Workers and the bridge. */
+  readonly proxy: TcpProxy
+  /** What reached the bridge since the last {@link Stack.forgetStoreRequests}, in order. */
+  readonly storeRequests: readonly BridgeRequest[]
+  /** What the Workers logged, as events. */
+  readonly events: readonly Record<string, unknown>[]
+  /** Everything that the Workers and workerd printed. */
+  readonly printed: readonly string[]
+  forgetStoreRequests(): void
+  /** Sends a request to the next Worker. */
+  request(path: string, init?: RequestInit): Promise<Response>
+  /** Sends a request to one Worker. */
+  requestTo(server: number, path: string, init?: RequestInit): Promise<Response>
+  /** Moves the clocks of all Workers. */
+  advanceClock(ms: number): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startStack({
+  env = {},
+  servers = 1,
+  scriptForm,
+  redisConfig,
+}: StackOptions = {}): Promise<Stack> {
+  const storeRequests: BridgeRequest[] = []
+  const printed: string[] = []
+  const events: Record<string, unknown>[] = []
+  const redis = await startTestRedis({ extraConfig: redisConfig ?? [] })
+  const bridge = await startTestBridge(redis.url, {
+    onRequest: (request) => storeRequests.push(request),
+    ...(scriptForm && { scriptForm }),
+  })
+  const proxy = await startTcpProxy({ targetPort: bridge.port })
+  const variables = {
+    ...testVariables,
+    UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${proxy.port}`,
+    UPSTASH_REDIS_REST_TOKEN: bridge.token,
+    ...env,
+  }
+  const onLine = (line: string) => {
+    printed.push(line)
+    if (line.startsWith('{')) events.push(JSON.parse(line))
+  }
+  const bundle = inject('clockWorker')
+  const workers = await Promise.all(
+    Array.from({ length: servers }, () => startWorkerd({ bundle, env: variables, onLine })),
+  )
+  let turn = 0
+  const requestTo = (server: number, path: string, init?: RequestInit) =>
+    fetch(`${workers[server % servers]?.url}${path}`, { redirect: 'manual', ...init })
+  return {
+    redis,
+    proxy,
+    storeRequests,
+    events,
+    printed,
+    forgetStoreRequests: () => void storeRequests.splice(0),
+    request: (path, init) => requestTo(turn++, path, init),
+    requestTo,
+    async advanceClock(ms) {
+      for (const [server] of workers.entries())
+        await requestTo(server, '/test/clock', { method: 'POST', body: String(ms) })
+    },
+    async stop() {
+      await Promise.all(workers.map((worker) => worker.stop()))
+      await proxy.close()
+      await bridge.close()
+      await redis.stop()
+    },
+  }
+}
+
+/** A stack for one test, ended with it. */
+export async function stackForTest(options?: StackOptions): Promise<Stack> {
+  const stack = await startStack(options)
+  onTestFinished(() => stack.stop())
+  return stack
+}
