@@ -133,7 +133,7 @@ const clients = z
 function whole(least: number, most: number, fallback: number) {
   return z
     .string()
-    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .regex(/^\d{1,10}$/, { error: 'must be a whole number', abort: true })
     .default(String(fallback))
     .transform(Number)
     .refine((value) => value >= least && value <= most, `must be from ${least} to ${most}`)
