@@ -33,7 +33,13 @@ export interface Config {
   }
   readonly clients: readonly Client[]
   readonly registration: 'open' | 'closed'
+  /** The secret before this one, still accepted. */
+  readonly previousSecret?: Uint8Array<ArrayBuffer> | undefined
   readonly signingAlg: 'ES256' | 'EdDSA' | 'RS256'
+  /** How long a key signs before its successor does. */
+  readonly keySigningPeriodSeconds: number
+  /** How long a key is published before it signs. */
+  readonly keyPublishAheadSeconds: number
   readonly passwordMinLength: number
   readonly accessTtlSeconds: number
   readonly sessionsPerUser: number
@@ -143,11 +149,14 @@ const environment = z
   .object({
     ISSUER: origin,
     LATCHKEY_SECRET: secret,
+    LATCHKEY_SECRET_PREVIOUS: secret.optional(),
     UPSTASH_REDIS_REST_URL: storeUrl,
     UPSTASH_REDIS_REST_TOKEN: z.string(),
     CLIENTS: clients,
     REGISTRATION: z.enum(['open', 'closed']).default('closed'),
     SIGNING_ALG: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
+    KEY_SIGNING_PERIOD_SECONDS: whole(3600, 365 * DAY_SECONDS, 30 * DAY_SECONDS),
+    KEY_PUBLISH_AHEAD_SECONDS: whole(60, 7 * DAY_SECONDS, 1800),
     PASSWORD_MIN_LENGTH: whole(8, 64, 15),
     ACCESS_TTL_SECONDS: whole(30, ACCESS_TTL_LIMIT_SECONDS, 300),
     SESSIONS_PER_USER: whole(1, 10, 1),
@@ -166,6 +175,8 @@ const environment = z
       problem('SESSION_IDLE_SECONDS', 'must not exceed SESSION_ABSOLUTE_SECONDS')
     if (env.SESSION_IDLE_SECONDS < env.ACCESS_TTL_SECONDS)
       problem('SESSION_IDLE_SECONDS', 'must not be shorter than ACCESS_TTL_SECONDS')
+    if (env.KEY_PUBLISH_AHEAD_SECONDS > env.KEY_SIGNING_PERIOD_SECONDS)
+      problem('KEY_PUBLISH_AHEAD_SECONDS', 'must not exceed KEY_SIGNING_PERIOD_SECONDS')
   })
   .transform((env): Config => ({
     issuer: env.ISSUER,
@@ -179,7 +190,10 @@ const environment = z
     },
     clients: env.CLIENTS,
     registration: env.REGISTRATION,
+    previousSecret: env.LATCHKEY_SECRET_PREVIOUS,
     signingAlg: env.SIGNING_ALG,
+    keySigningPeriodSeconds: env.KEY_SIGNING_PERIOD_SECONDS,
+    keyPublishAheadSeconds: env.KEY_PUBLISH_AHEAD_SECONDS,
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
     accessTtlSeconds: env.ACCESS_TTL_SECONDS,
     sessionsPerUser: env.SESSIONS_PER_USER,

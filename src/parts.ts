@@ -7,7 +7,9 @@ import { createLiveCheck, type LiveCheck } from './store/live-check.ts'
 import type { Store } from './store/store.ts'
 import { createUpstashStore } from './store/upstash.ts'
 import { systemRandom, type Clock, type Random } from './system.ts'
+import { ringTimes } from './tokens/key-changes.ts'
 import { createKeyRing, type KeyRingSource } from './tokens/keyring.ts'
+import type { MacKeys } from './tokens/refresh.ts'
 import { deriveKeys } from './tokens/service-secret.ts'
 
 export interface Parts {
@@ -19,12 +21,12 @@ export interface Parts {
   readonly liveCheck: LiveCheck
   readonly keyRing: KeyRingSource
   readonly hasher: Hasher
-  /** HMAC key of refresh tokens. */
-  readonly macKey: CryptoKey
+  readonly macKeys: MacKeys
 }
 
 export async function createParts(config: Config, clock: Clock): Promise<Parts> {
-  const { refreshMac, keySeal, passwordSecret } = await deriveKeys(config.secret)
+  const current = await deriveKeys(config.secret)
+  const previous = config.previousSecret ? [await deriveKeys(config.previousSecret)] : []
   const log = createLog(console.log, clock)
   const store = createUpstashStore(config)
   return {
@@ -39,8 +41,18 @@ export async function createParts(config: Config, clock: Clock): Promise<Parts> 
       cacheMs: config.checkCacheSeconds * 1000,
       staleMs: config.checkStaleSeconds * 1000,
     }),
-    keyRing: createKeyRing({ store, keySeal, signingAlg: config.signingAlg, clock, log }),
-    hasher: createHasher(argon2Wasm, { secret: passwordSecret, random: systemRandom }),
-    macKey: refreshMac,
+    keyRing: createKeyRing({
+      store,
+      seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
+      signingAlg: config.signingAlg,
+      times: ringTimes(config),
+      clock,
+      log,
+    }),
+    hasher: createHasher(argon2Wasm, {
+      secrets: [current.passwordSecret, ...previous.map(({ passwordSecret }) => passwordSecret)],
+      random: systemRandom,
+    }),
+    macKeys: [current.refreshMac, ...previous.map(({ refreshMac }) => refreshMac)],
   }
 }

@@ -42,10 +42,10 @@ export function createWorker(clock: Clock): ExportedHandler<Record<string, unkno
       return answer
     },
 
-    /** Cron: makes sure that there is a key to sign with. */
+    /** Cron: adds the signing key that is due. */
     async scheduled(_event, env) {
       const ready = await service(env)
-      await ready?.parts.keyRing.current()
+      await ready?.parts.keyRing.tend()
     },
   }
 }

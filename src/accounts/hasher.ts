@@ -17,29 +17,48 @@ export interface Argon2Options {
   readonly secret: Uint8Array
 }
 
+/** `outdated`: the password is right, and its hash should be made anew. */
+export type PasswordMatch = 'wrong' | 'right' | 'outdated'
+
 export interface Hasher {
   /** A PHC string. */
   hash(password: string): Promise<Result<string, Overloaded>>
-  /** Costs the same work for `undefined`, an account that does not exist, and then is never true. */
-  verify(hash: string | undefined, password: string): Promise<Result<boolean, Overloaded>>
+  /** Costs the same work for `undefined`, an account that does not exist, and then never matches. */
+  verify(hash: string | undefined, password: string): Promise<Result<PasswordMatch, Overloaded>>
 }
 
 /** The least that row P4 of the conformance table allows. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** `secret` is argon2's secret parameter: without it a stolen hash cannot be tried against passwords. */
-export function createHasher(argon2: Argon2, { secret, random }: { secret: Uint8Array; random: Random }): Hasher {
+/** How each hash of today begins; one that begins otherwise is weaker, or from elsewhere. */
+const prefix = `$argon2id$v=19$m=${cost.memoryCost},t=${cost.timeCost},p=${cost.parallelism}$`
+
+/**
+ * `secrets` are argon2's secret parameter, without which a stolen hash cannot be tried against passwords: that of the
+ * current service secret, then that of the previous one.
+ */
+export function createHasher(
+  argon2: Argon2,
+  { secrets, random }: { secrets: readonly [Uint8Array, ...Uint8Array[]]; random: Random },
+): Hasher {
   const queue = createHashQueue()
   const nobody = unmatchable(random)
+
+  async function match(hash: string, password: string): Promise<PasswordMatch> {
+    for (const secret of secrets)
+      if (await argon2.verify(hash, password, { secret }))
+        return secret === secrets[0] && hash.startsWith(prefix) ? 'right' : 'outdated'
+    return 'wrong'
+  }
+
   return {
-    hash: (password) => queue.inTurn(() => argon2.hash(password, { ...cost, secret })),
-    verify: (hash, password) => queue.inTurn(() => argon2.verify(hash ?? nobody, password, { secret })),
+    hash: (password) => queue.inTurn(() => argon2.hash(password, { ...cost, secret: secrets[0] })),
+    verify: (hash, password) => queue.inTurn(() => match(hash ?? nobody, password)),
   }
 }
 
 /** A hash of the current cost that no password has: random bytes in the place of a digest. */
 function unmatchable(random: Random): string {
   const bytes = (length: number) => btoa(String.fromCharCode(...random.bytes(length))).replaceAll('=', '')
-  const { memoryCost, timeCost, parallelism } = cost
-  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${bytes(16)}$${bytes(32)}`
+  return `${prefix}${bytes(16)}$${bytes(32)}`
 }

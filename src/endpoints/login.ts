@@ -9,6 +9,7 @@ import { problem } from '../http/problem.ts'
 import { tokenAnswer } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
+import type { Account } from '../store/store.ts'
 import { shortDigest } from '../short-digest.ts'
 import { beginFamily, familyDigest } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
@@ -47,35 +48,51 @@ interface Attempt {
 }
 
 /** Unknown user, wrong password, disabled account: the same answer after the same work (OWASP ASVS 6.3.8). */
-async function login(parts: Parts, attempt: Attempt): Promise<Result<SessionTokens, Failure>> {
-  const { store, hasher, clock, random, keyRing, liveCheck } = parts
-  const { client, log } = attempt
+async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Result<SessionTokens, Failure>> {
+  const { store, hasher } = parts
   const username = canonicalUsername(attempt.username)
+  const password = canonicalPassword(attempt.password)
   const account = await store.findAccount(username)
-  const matches = await hasher.verify(account?.hash, canonicalPassword(attempt.password))
-  if (!matches.ok) return matches
-  if (!account || !matches.value || account.status !== 'active') {
+  const match = await hasher.verify(account?.hash, password)
+  if (!match.ok) return match
+  if (!account || match.value === 'wrong' || account.status !== 'active') {
     // Not the name itself: people type their password there.
-    log.event('login.failed', { user_id: account?.userId, username_digest: await shortDigest(username) })
+    attempt.log.event('login.failed', { user_id: account?.userId, username_digest: await shortDigest(username) })
     return failed({ reason: 'credentials_wrong' })
   }
+  const renewed = match.value === 'outdated' ? await hasher.hash(password) : undefined
+  const tokens = await openSession(parts, attempt, { account, newHash: renewed?.ok ? renewed.value : undefined })
+  if (tokens) return ok(tokens)
+  // The account changed meanwhile: perhaps another sign-in has renewed its hash.
+  if (triesLeft > 0) return login(parts, attempt, triesLeft - 1)
+  attempt.log.event('login.failed', { user_id: account.userId, detail: 'the account keeps changing' })
+  return failed({ reason: 'credentials_wrong' })
+}
+
+/** Undefined if the account is no longer the one that was read. */
+
+async function openSession(
+  parts: Parts,
+  attempt: Attempt,
+  { account, newHash }: { account: Account; newHash: string | undefined },
+): Promise<SessionTokens | undefined> {
+  const { store, clock, random, keyRing, liveCheck } = parts
+  const { client, log } = attempt
   const { userId } = account
   const token = beginFamily(random, userId)
   // Before the old session ends: a server that cannot sign must not end it.
   const ring = await keyRing.current()
   const opened = await store.openSession({
     account,
+    newHash,
     clientId: client.id,
     sid: token.sid,
     familyDigest: await familyDigest(token),
     nowMs: clock.nowMs(),
   })
-  if (opened.status === 'changed') {
-    log.event('login.failed', { user_id: userId, detail: 'the account changed meanwhile' })
-    return failed({ reason: 'credentials_wrong' })
-  }
+  if (opened.status === 'changed') return undefined
   liveCheck.forget(userId)
   log.event('login.succeeded', { user_id: userId, session_id: token.sid, client_id: client.id })
   for (const sid of opened.superseded) log.event('session.superseded', { user_id: userId, session_id: sid })
-  return ok(await issueTokens(parts, { ring, grant: opened.grant, refreshToken: token }))
+  return issueTokens(parts, { ring, grant: opened.grant, refreshToken: token })
 }

@@ -8,7 +8,7 @@ import { problem } from '../http/problem.ts'
 import { clearRefreshCookie, readRefreshCookie } from '../http/refresh-cookie.ts'
 import type { Parts } from '../parts.ts'
 import type { Ending } from '../store/store.ts'
-import { verifyAccessToken, type AccessClaims } from '../tokens/access.ts'
+import { kidOf, verifyAccessToken, type AccessClaims } from '../tokens/access.ts'
 import { familyDigest, parseRefreshToken } from '../tokens/refresh.ts'
 
 const request = z.object({ refresh_token: z.string().optional() })
@@ -54,9 +54,9 @@ async function logout(
   parts: Parts,
   { refreshToken, accessToken, mayHoldNothing }: Held,
 ): Promise<Result<Ended, Failure>> {
-  const { store, clock, macKey, liveCheck } = parts
+  const { store, clock, macKeys, liveCheck } = parts
   const nowMs = clock.nowMs()
-  const token = refreshToken === undefined ? undefined : await parseRefreshToken(refreshToken, macKey)
+  const token = refreshToken === undefined ? undefined : await parseRefreshToken(refreshToken, macKeys)
   const claims = accessToken === undefined ? undefined : await readClaims(parts, accessToken, nowMs)
 
   let ending: Ending
@@ -80,7 +80,11 @@ async function logout(
 
 async function readClaims({ config, keyRing }: Parts, accessToken: string, nowMs: number) {
   const audiences = config.clients.flatMap((client) => client.audiences)
-  return verifyAccessToken(accessToken, await keyRing.current(), { issuer: config.issuer, audiences, nowMs })
+  return verifyAccessToken(accessToken, await keyRing.current(kidOf(accessToken)), {
+    issuer: config.issuer,
+    audiences,
+    nowMs,
+  })
 }
 
 function accessOf({ jti, exp }: AccessClaims) {

@@ -65,9 +65,9 @@ interface Exchange {
 
 /** Reuse ends the session (RFC 9700 section 4.14.2); a repeated attempt gets the same successor. */
 async function refresh(parts: Parts, exchange: Exchange): Promise<Result<SessionTokens, Failure>> {
-  const { store, clock, random, macKey, keyRing, liveCheck } = parts
+  const { store, clock, random, macKeys, keyRing, liveCheck } = parts
   const { log } = exchange
-  const token = await parseRefreshToken(exchange.presented, macKey)
+  const token = await parseRefreshToken(exchange.presented, macKeys)
   if (!token.ok) {
     log.event('refresh.refused', { detail: token.failure.reason })
     return token

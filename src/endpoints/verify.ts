@@ -3,7 +3,7 @@ import { readBearer } from '../http/bearer.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
 import type { Parts } from '../parts.ts'
-import { verifyAccessToken } from '../tokens/access.ts'
+import { kidOf, verifyAccessToken } from '../tokens/access.ts'
 
 /**
  * ANY /v1/verify: for gateways, which ask before they let a request through.
@@ -45,7 +45,7 @@ async function verify(
 ): Promise<Result<Verified, Failure>> {
   const audiences = audience === undefined ? config.clients.flatMap((client) => client.audiences) : [audience]
   const expected = { issuer: config.issuer, audiences, nowMs: clock.nowMs() }
-  const claims = await verifyAccessToken(accessToken, await keyRing.current(), expected)
+  const claims = await verifyAccessToken(accessToken, await keyRing.current(kidOf(accessToken)), expected)
   if (!claims.ok) return claims
   const { sub: userId, sid, jti } = claims.value
   const answer = await liveCheck.check({ userId, sid, jti }, { fresh })

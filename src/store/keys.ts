@@ -7,7 +7,7 @@
  * | `deny:{b}:<jti>` | an access token denied on its own | until that token expires |
  * | `feed:{b}` | the revocation feed, a stream | one access token lifetime plus leeway after its last entry |
  * | `account:{b}:<username digest>` | an account, JSON | until it is deleted |
- * | `keyring` | the signing keys, sealed, JSON | always |
+ * | `keyring:{0}` | the signing keys, sealed, JSON | always |
  *
  * The hash tag `{b}` is the user's bucket: every script touches one bucket, so one slot of a Redis Cluster. A username
  * and its user id share a bucket because ids are drawn until they do.
@@ -22,6 +22,8 @@ export interface KeyNames {
   feed(userId: string): string
   account(username: string): Promise<string>
   readonly keyRing: string
+  /** The feed that tells of withdrawn keys: that of the ring's own bucket. */
+  readonly keyFeed: string
 }
 
 export function createKeyNames(buckets: number): KeyNames {
@@ -34,7 +36,8 @@ export function createKeyNames(buckets: number): KeyNames {
       const digest = await shortDigest(username)
       return `account:${tag(digest)}:${digest}`
     },
-    keyRing: 'keyring',
+    keyRing: 'keyring:{0}',
+    keyFeed: 'feed:{0}',
   }
 }
 

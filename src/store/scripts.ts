@@ -19,5 +19,5 @@ export const scripts = {
   endSession: FLAGS + record + endSession,
   check: FLAGS + check,
   createAccount: FLAGS + createAccount,
-  replaceKeyRing: FLAGS + replaceKeyRing,
+  replaceKeyRing: FLAGS + record + replaceKeyRing,
 } as const

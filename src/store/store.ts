@@ -29,7 +29,10 @@ export interface SessionGrant {
 }
 
 export interface Opening {
+  /** As it was read when the password was checked. */
   readonly account: Account
+  /** A hash to put in the place of the account's. */
+  readonly newHash?: string | undefined
   readonly clientId: string
   readonly sid: string
   readonly familyDigest: string
@@ -64,6 +67,13 @@ export type CheckedSession =
   | { readonly status: 'ended' }
   | { readonly status: 'denied' }
 
+export interface RingReplacement {
+  /** The ring as it was read, '' for none. */
+  readonly read: string
+  readonly next: string
+  readonly withdrawn?: { readonly kid: string; readonly nowMs: number } | undefined
+}
+
 export interface Store {
   /** The account of a canonical username. */
   findAccount(username: string): Promise<Account | undefined>
@@ -92,6 +102,6 @@ export interface Store {
   }): Promise<CheckedSession>
   /** The key ring as stored, '' when there is none yet. */
   readKeyRing(): Promise<string>
-  /** Compare-and-set; answers with what is stored afterwards. */
-  replaceKeyRing(read: string, next: string): Promise<string>
+  /** Compare-and-set; answers with what is stored afterwards. A key that it withdraws is announced in the feed. */
+  replaceKeyRing(replacement: RingReplacement): Promise<string>
 }

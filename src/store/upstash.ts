@@ -48,6 +48,7 @@ export function createUpstashStore(config: StoreConfig): Store {
   const idleMs = config.idleSeconds * 1000
   const accessMs = config.accessTtlSeconds * 1000
   const feedMs = accessMs + FEED_LEEWAY_SECONDS * 1000
+  const sessionLimits = [config.sessionsPerUser, accessMs, feedMs]
 
   /** Makes a script callable; a reply of another shape is a store that makes no sense, not an answer. */
   function script<T>(source: string, reply: z.ZodType<T>) {
@@ -71,19 +72,19 @@ export function createUpstashStore(config: StoreConfig): Store {
 
     createAccount: async (account) => createAccount([await keys.account(account.username)], [writeAccount(account)]),
 
-    async openSession({ account, clientId, sid, familyDigest, nowMs }) {
+    async openSession({ account, newHash, clientId, sid, familyDigest, nowMs }) {
       const { userId, username, hash } = account
       const endsAtMs = nowMs + config.absoluteSeconds * 1000
       const [status, roles, ...superseded] = await openSession(
         [keys.session(userId), keys.feed(userId), await keys.account(username)],
-        [sid, familyDigest, clientId, hash, nowMs, idleMs, endsAtMs, config.sessionsPerUser, accessMs, feedMs],
+        [sid, familyDigest, clientId, hash, newHash ?? '', nowMs, idleMs, endsAtMs, ...sessionLimits],
       )
       if (status === 'changed') return { status }
       return { status, grant: { clientId, roles: roles ?? '', authAtMs: nowMs, endsAtMs }, superseded }
     },
 
     async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs }) {
-      const window = [config.replayWindowSeconds * 1000, idleMs, config.sessionsPerUser, accessMs, feedMs]
+      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits]
       const reply = await rotate(
         [keys.session(userId), keys.feed(userId)],
         [sid, generation, familyDigest, attemptDigest, clientIds.join(' '), nowMs, ...window],
@@ -113,6 +114,10 @@ export function createUpstashStore(config: StoreConfig): Store {
 
     readKeyRing: () => guarded(async () => getReply.parse(await redis.get(keys.keyRing)) ?? ''),
 
-    replaceKeyRing: (read, next) => replaceKeyRing([keys.keyRing], [read, next]),
+    replaceKeyRing: ({ read, next, withdrawn }) =>
+      replaceKeyRing(
+        [keys.keyRing, keys.keyFeed],
+        [read, next, withdrawn?.kid ?? '', (withdrawn?.nowMs ?? 0) + accessMs, feedMs],
+      ),
   }
 }

@@ -1,5 +1,5 @@
 /** Access tokens: signed JWTs of RFC 9068, `typ: at+jwt`, that any microservice verifies from the JWK Set. */
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { failed, ok, type Result } from '../failure.ts'
 import type { KeyRing } from './keyring.ts'
@@ -63,6 +63,15 @@ export async function verifyAccessToken(
   } catch (error) {
     if (error instanceof errors.JOSEError) return failed({ reason: 'token_invalid' })
     throw error
+  }
+}
+
+/** The `kid` that a token names, unverified: only good for looking for the key. */
+export function kidOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid
+  } catch {
+    return undefined
   }
 }
 

@@ -1,35 +1,13 @@
-/**
- * The key ring: the signing keys, kept in the store with each private key sealed (JWE, `dir` with A256GCM, RFC 7516)
- * under a key derived from the service secret. A copy of the store signs nothing.
- */
-import {
-  calculateJwkThumbprint,
-  compactDecrypt,
-  CompactEncrypt,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-} from 'jose'
-import { z } from 'zod'
-import type { Config } from '../config.ts'
+/** The key ring as an isolate holds it: opened, remembered for a minute, tended when it falls behind its times. */
+import type { JWK } from 'jose'
 import { StoreUnavailable } from '../failure.ts'
 import type { Log } from '../log.ts'
-import type { Store } from '../store/store.ts'
 import type { Clock } from '../system.ts'
+import { tendRing, type RingTools } from './key-changes.ts'
+import { publishedKeys, signingKey, type Ring } from './ring.ts'
+import { openKey, type SigningKey } from './sealed-key.ts'
 
-export type SigningAlg = Config['signingAlg']
-
-/** A key of the ring, opened. `kid` is the RFC 7638 thumbprint of its public half. */
-export interface SigningKey {
-  readonly kid: string
-  readonly alg: SigningAlg
-  readonly privateKey: CryptoKey
-  readonly publicKey: CryptoKey
-  /** The public half as published: no private member, with `kid`, `use` and `alg`. */
-  readonly publicJwk: JWK
-}
-
+/** The ring at one moment. */
 export interface KeyRing {
   /** All published keys. */
   readonly keys: readonly SigningKey[]
@@ -39,107 +17,87 @@ export interface KeyRing {
 
 /** Where the isolate gets its keys from. */
 export interface KeyRingSource {
-  /** @throws {StoreUnavailable} when there is no ring in memory and the store cannot give one. */
-  current(): Promise<KeyRing>
+  /**
+   * The ring as of now. With the `kid` of a token it is read again when it does not know that key, but not more often than
+   * every half minute.
+   *
+   * @throws {StoreUnavailable} when there is no usable ring in memory and the store cannot give one
+   */
+  current(kid?: string): Promise<KeyRing>
+  /** Reads the ring and adds the key that it lacks, if it lacks one. @throws {StoreUnavailable} */
+  tend(): Promise<void>
 }
 
-/** How long an isolate uses a ring before it reads it again. */
+/** How long an isolate uses a ring before it reads it again: the longest that a withdrawn key is still accepted. */
 const RING_CACHE_MS = 60_000
+/** How soon after a read an unknown key, or a failed read, may cause another. */
+const READ_AGAIN_MS = 30_000
 
-const storedKey = z.object({
-  kid: z.string(),
-  alg: z.enum(['ES256', 'EdDSA', 'RS256']),
-  /** When it was added, in milliseconds since the epoch. */
-  created: z.number(),
-  public: z.looseObject({ kty: z.string() }),
-  sealed: z.string(),
-})
-const storedRing = z.object({ keys: z.array(storedKey).min(1) })
-type StoredKey = z.infer<typeof storedKey>
+interface Held {
+  readonly ring: Ring
+  readonly opened: ReadonlyMap<string, SigningKey>
+}
 
-export function createKeyRing({
-  store,
-  keySeal,
-  signingAlg,
-  clock,
-  log,
-}: {
-  readonly store: Store
-  readonly keySeal: Uint8Array<ArrayBuffer>
-  readonly signingAlg: SigningAlg
-  readonly clock: Clock
-  readonly log: Log
-}): KeyRingSource {
-  let held: { ring: KeyRing; readAtMs: number } | undefined
+export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clock; log: Log }): KeyRingSource {
+  let held: Held | undefined
+  /** When the ring was last asked for; set before the answer, so that one request reads it and the others go on. */
+  let askedAtMs = -Infinity
+
+  async function read(): Promise<Held> {
+    const change = await tendRing(tools, clock.nowMs())
+    if (change.added) log.event('key.added', { kid: change.added.kid, alg: change.added.alg })
+    return open(change.ring)
+  }
+
+  /** Keys that are held already are not opened again. */
+  async function open(ring: Ring): Promise<Held> {
+    const keys = publishedKeys(ring, clock.nowMs(), tools.times)
+    const opened = await Promise.all(keys.map(async (key) => held?.opened.get(key.kid) ?? openKey(key, tools.seals)))
+    return { ring, opened: new Map(opened.map((key) => [key.kid, key])) }
+  }
+
+  async function renew(): Promise<Held> {
+    askedAtMs = clock.nowMs()
+    try {
+      held = await read()
+      return held
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error
+      // Not ours, or damaged: the store holds no ring of this service.
+      throw new StoreUnavailable('the key ring does not open with this LATCHKEY_SECRET')
+    }
+  }
+
+  function isDue(known: Held, kid: string | undefined): boolean {
+    const sinceMs = Math.abs(clock.nowMs() - askedAtMs)
+    return sinceMs >= (kid === undefined || known.opened.has(kid) ? RING_CACHE_MS : READ_AGAIN_MS)
+  }
+
+  async function renewIfPossible(known: Held): Promise<Held> {
+    try {
+      return await renew()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      askedAtMs = clock.nowMs() - RING_CACHE_MS + READ_AGAIN_MS
+      log.event('store.unavailable', { detail: `the key ring is kept as it was: ${error.message}` })
+      return known
+    }
+  }
 
   return {
-    async current() {
-      if (held && clock.nowMs() - held.readAtMs < RING_CACHE_MS) return held.ring
-      try {
-        const ring = await openRing(await readOrBegin(), keySeal)
-        held = { ring, readAtMs: clock.nowMs() }
-        return ring
-      } catch (error) {
-        if (held && error instanceof StoreUnavailable) return held.ring
-        throw error
-      }
+    async current(kid) {
+      const known = held ?? (await renew())
+      const { ring, opened } = isDue(known, kid) ? await renewIfPossible(known) : known
+      const nowMs = clock.nowMs()
+      const keys = publishedKeys(ring, nowMs, tools.times).flatMap((key) => opened.get(key.kid) ?? [])
+      const signing = opened.get(signingKey(ring, nowMs)?.kid ?? '')
+      if (!signing) throw new StoreUnavailable('the key ring has no key that may sign')
+      return { keys, signing }
+    },
+    async tend() {
+      await renew()
     },
   }
-
-  /** Fifty isolates that find no ring at once make one: the first to store its key wins, the others use that. */
-  async function readOrBegin(): Promise<string> {
-    const stored = await store.readKeyRing()
-    if (stored !== '') return stored
-    const first = await makeKey(signingAlg, keySeal, clock.nowMs())
-    const ours = JSON.stringify({ keys: [first] })
-    const kept = await store.replaceKeyRing('', ours)
-    if (kept === ours) log.event('key.added', { kid: first.kid, alg: first.alg })
-    return kept
-  }
-}
-
-async function makeKey(alg: SigningAlg, keySeal: Uint8Array, nowMs: number): Promise<StoredKey> {
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true })
-  const jwk = await exportJWK(publicKey)
-  const kid = await calculateJwkThumbprint(jwk)
-  const secret = new TextEncoder().encode(JSON.stringify(await exportJWK(privateKey)))
-  const sealed = await new CompactEncrypt(secret)
-    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid })
-    .encrypt(keySeal)
-  return { kid, alg, created: nowMs, public: { ...jwk, kty: String(jwk.kty), kid, alg, use: 'sig' }, sealed }
-}
-
-/** @throws {StoreUnavailable} when it cannot be read or opened: the store then holds no ring of this service. */
-async function openRing(stored: string, keySeal: Uint8Array): Promise<KeyRing> {
-  try {
-    const { keys: storedKeys } = storedRing.parse(JSON.parse(stored))
-    const keys = await Promise.all(storedKeys.map((key) => openKey(key, keySeal)))
-    const signing = keys.at(-1)
-    if (signing) return { keys, signing }
-  } catch {
-    // Said below, without the parser's text.
-  }
-  throw new StoreUnavailable('the key ring does not open with this LATCHKEY_SECRET')
-}
-
-/** @throws if the key was sealed under another secret, or moved to another `kid`. */
-async function openKey({ kid, alg, public: publicJwk, sealed }: StoredKey, keySeal: Uint8Array): Promise<SigningKey> {
-  const { plaintext, protectedHeader } = await compactDecrypt(sealed, keySeal)
-  if (protectedHeader['kid'] !== kid) throw new Error('a sealed key stands under another kid')
-  const privateJwk: JWK = z.looseObject({ kty: z.string() }).parse(JSON.parse(new TextDecoder().decode(plaintext)))
-  return {
-    kid,
-    alg,
-    privateKey: await importKey(privateJwk, alg),
-    publicKey: await importKey(publicJwk, alg),
-    publicJwk,
-  }
-}
-
-async function importKey(jwk: JWK, alg: SigningAlg): Promise<CryptoKey> {
-  const key = await importJWK(jwk, alg)
-  if (key instanceof Uint8Array) throw new Error('a signing key is not symmetric')
-  return key
 }
 
 /** The JWK Set as verifiers fetch it. RFC 7517 section 5. */

@@ -32,6 +32,9 @@ const GENERATION_LIMIT = 0xffff_ffff
 const encoder = new TextEncoder()
 const version = encoder.encode(VERSION)
 
+/** The key of the current service secret, which mints, then that of the previous one, which is still accepted. */
+export type MacKeys = readonly [CryptoKey, ...CryptoKey[]]
+
 /** A random 128-bit identifier in base64url: user ids, session ids, `jti`s. */
 export function mintId(random: Random): string {
   return base64url.encode(random.bytes(ID_BYTES))
@@ -43,7 +46,7 @@ export function beginFamily(random: Random, userId: string): RefreshToken {
 }
 
 /** The token as its holder carries it. */
-export async function mintRefreshToken(token: RefreshToken, macKey: CryptoKey): Promise<string> {
+export async function mintRefreshToken(token: RefreshToken, [macKey]: MacKeys): Promise<string> {
   if (token.generation > GENERATION_LIMIT) throw new RangeError('a session cannot be rotated more than 2^32 times')
   const body = new Uint8Array(BODY_BYTES)
   body.set(base64url.decode(token.userId), 0)
@@ -57,14 +60,14 @@ export async function mintRefreshToken(token: RefreshToken, macKey: CryptoKey): 
 /** Checks shape, canonical encoding and MAC. A token that fails costs no store call. */
 export async function parseRefreshToken(
   presented: string,
-  macKey: CryptoKey,
+  macKeys: MacKeys,
 ): Promise<Result<RefreshToken, RefreshFailure>> {
   const encoded = /^rt1\.([\w-]{91})$/.exec(presented)?.[1]
   if (!encoded) return failed({ reason: 'malformed' })
   const body = new Uint8Array(base64url.decode(encoded))
   // 91 characters carry two bits more than the body: only one spelling of them is a token.
   if (base64url.encode(body) !== encoded) return failed({ reason: 'malformed' })
-  if (!sameBytes(body.subarray(MAC_OFFSET), await mac(body, macKey))) return failed({ reason: 'malformed' })
+  if (!(await isGenuine(body, macKeys))) return failed({ reason: 'malformed' })
   return ok({
     userId: base64url.encode(body.subarray(0, ID_BYTES)),
     sid: base64url.encode(body.subarray(ID_BYTES, 2 * ID_BYTES)),
@@ -76,6 +79,13 @@ export async function parseRefreshToken(
 /** All that the store knows of the family secret: SHA-256 cut to the secret's own 128 bits, in base64url. */
 export function familyDigest({ familySecret }: RefreshToken): Promise<string> {
   return shortDigest(familySecret)
+}
+
+/** All keys are tried, whichever fits, so that time does not tell which one did. */
+async function isGenuine(body: Uint8Array, macKeys: MacKeys): Promise<boolean> {
+  const presented = body.subarray(MAC_OFFSET)
+  const matches = await Promise.all(macKeys.map(async (key) => sameBytes(presented, await mac(body, key))))
+  return matches.includes(true)
 }
 
 async function mac(body: Uint8Array, key: CryptoKey): Promise<Uint8Array> {

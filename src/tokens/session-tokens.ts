@@ -17,7 +17,7 @@ export interface SessionTokens {
 
 /** `refreshToken` is the generation that the client holds from now on. No access token outlives its session. */
 export async function issueTokens(
-  { config, macKey, clock, random }: Pick<Parts, 'config' | 'macKey' | 'clock' | 'random'>,
+  { config, macKeys, clock, random }: Pick<Parts, 'config' | 'macKeys' | 'clock' | 'random'>,
   { ring, grant, refreshToken }: { ring: KeyRing; grant: SessionGrant; refreshToken: RefreshToken },
 ): Promise<SessionTokens> {
   const { clientId, roles, authAtMs, endsAtMs } = grant
@@ -48,7 +48,7 @@ export async function issueTokens(
     sid: refreshToken.sid,
     accessToken,
     expiresInSeconds,
-    refreshToken: await mintRefreshToken(refreshToken, macKey),
+    refreshToken: await mintRefreshToken(refreshToken, macKeys),
     refreshExpiresInSeconds: Math.min(config.idleSeconds, remainingSeconds),
   }
 }

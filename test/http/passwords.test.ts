@@ -41,7 +41,7 @@ describe('a password hash', () => {
   it('made by the native build is verified in workerd', async () => {
     const { username } = await createUser(stack)
     const { key, account } = await storedAccount(username)
-    const hashed = await createHasher(argon2Native, { secret: passwordSecret, random: systemRandom }).hash(
+    const hashed = await createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }).hash(
       'made natively',
     )
     if (!hashed.ok) throw new Error('no turn')

@@ -39,9 +39,9 @@ it('makes the first signing key when the cron trigger fires, before anybody has 
   const direct = new Redis(redis.url, { protocol: 2 })
   onTestFinished(() => direct.disconnect())
 
-  expect(await direct.get('keyring')).toBeNull()
+  expect(await direct.get('keyring:{0}')).toBeNull()
   const worker = await miniflare.getWorker()
   expect(await worker.scheduled({ cron: '*/10 * * * *' })).toMatchObject({ outcome: 'ok' })
-  const { keys } = JSON.parse((await direct.get('keyring')) ?? '')
+  const { keys } = JSON.parse((await direct.get('keyring:{0}')) ?? '')
   expect(keys).toHaveLength(1)
 })

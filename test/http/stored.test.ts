@@ -41,7 +41,7 @@ describe('what the endpoints leave in the store', () => {
     const direct = new Redis(stack.redis.url, { protocol: 2 })
     const values = await Promise.all((await direct.keys('*')).map(async (key) => direct.dump(key)))
     const strings = await Promise.all(
-      ['keyring', ...(await direct.keys('session:*')), ...(await direct.keys('account:*'))].map((key) =>
+      ['keyring:{0}', ...(await direct.keys('session:*')), ...(await direct.keys('account:*'))].map((key) =>
         direct.get(key),
       ),
     )

@@ -127,12 +127,14 @@ describe('the revocation feed', () => {
 
 describe('the key ring', () => {
   it('is replaced only by who has read what is stored', async () => {
-    await started.direct.del('keyring')
+    await started.direct.del('keyring:{0}')
     expect(await store.readKeyRing()).toBe('')
-    const kept = await Promise.all(Array.from({ length: 50 }, (_, i) => store.replaceKeyRing('', `ring ${i}`)))
+    const kept = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => store.replaceKeyRing({ read: '', next: `ring ${i}` })),
+    )
     expect(new Set(kept).size).toBe(1)
-    expect(await store.replaceKeyRing('something else', 'ring x')).toBe(kept[0])
-    expect(await store.replaceKeyRing(kept[0] ?? '', 'ring y')).toBe('ring y')
+    expect(await store.replaceKeyRing({ read: 'something else', next: 'ring x' })).toBe(kept[0])
+    expect(await store.replaceKeyRing({ read: kept[0] ?? '', next: 'ring y' })).toBe('ring y')
     expect(await store.readKeyRing()).toBe('ring y')
   })
 })

@@ -6,7 +6,7 @@ import { testSecret } from './stack.ts'
 /** Signs with the service's own key, as only who holds both its store and its secret can. */
 export async function signWithRing(redisUrl: string, header: object, payload: JWTPayload): Promise<string> {
   const direct = new Redis(redisUrl, { protocol: 2 })
-  const { keys } = JSON.parse((await direct.get('keyring')) ?? '')
+  const { keys } = JSON.parse((await direct.get('keyring:{0}')) ?? '')
   direct.disconnect()
   const { keySeal } = await deriveKeys(new Uint8Array(base64url.decode(testSecret)))
   const { plaintext } = await compactDecrypt(keys[0].sealed, keySeal)

@@ -26,9 +26,10 @@ describe('an unknown failure', () => {
         current: () => {
           throw new TypeError('planted-detail')
         },
+        tend: () => Promise.resolve(),
       },
-      hasher: createHasher(argon2Native, { secret: passwordSecret, random: systemRandom }),
-      macKey: refreshMac,
+      hasher: createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }),
+      macKeys: [refreshMac],
     })
 
     const answer = await app.request('/.well-known/jwks.json')

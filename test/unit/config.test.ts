@@ -139,7 +139,7 @@ describe('wrangler.toml', () => {
     const text = readFileSync(file, 'utf8')
     const { vars } = unstable_readConfig({ config: file })
     const secrets = variableNames.filter((name) => new RegExp(`^# +${name} `, 'm').test(text))
-    expect(secrets.toSorted()).toEqual(['LATCHKEY_SECRET', 'UPSTASH_REDIS_REST_TOKEN'])
+    expect(secrets.toSorted()).toEqual(['LATCHKEY_SECRET', 'LATCHKEY_SECRET_PREVIOUS', 'UPSTASH_REDIS_REST_TOKEN'])
     expect([...Object.keys(vars), ...secrets].toSorted()).toEqual(variableNames.toSorted())
   })
 

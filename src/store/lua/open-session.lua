@@ -1,18 +1,25 @@
 -- open-session: a login. Ends the least recently used sessions beyond the limit.
 -- KEYS[1] session record  KEYS[2] revocation feed  KEYS[3] account
--- ARGV    sid, family digest, client, credential, now_ms, idle_ms, ends_ms, limit, access_ms, window_ms
+-- ARGV    sid, family digest, client, hash that was checked, hash to put in its place ('' to keep it),
+--         now_ms, idle_ms, ends_ms, limit of sessions, access_ms, window_ms
 -- returns {'opened', roles, sid ended, ...} or {'changed'}: the account is not the one whose password was checked
 -- Asked twice with the same sid it answers `opened` and changes nothing.
-local sid, digest, client, credential = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local now_ms, idle_ms, ends_ms, limit = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local access_ms, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
-
-local raw = redis.call('GET', KEYS[3])
-local readable, account = pcall(cjson.decode, raw or '')
-if not readable or type(account) ~= 'table' or account.hash ~= credential or account.status ~= 'active' then return { 'changed' } end
+local sid, digest, client, checked_hash, new_hash = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local now_ms, idle_ms, ends_ms, limit = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local access_ms, window_ms = tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local record = load(KEYS[1])
 if find(record, sid) then return { 'opened', record.roles } end
+
+local raw = redis.call('GET', KEYS[3])
+local readable, account = pcall(cjson.decode, raw or '')
+if not readable or type(account) ~= 'table' then return { 'changed' } end
+if account.hash ~= checked_hash or account.status ~= 'active' then return { 'changed' } end
+
+if new_hash ~= '' then
+  account.hash = new_hash
+  redis.call('SET', KEYS[3], cjson.encode(account))
+end
 
 local kept = {}
 for _, session in ipairs(record.sessions) do
