@@ -3,6 +3,10 @@ import { onTestFinished } from 'vitest'
 import { inject } from 'vitest'
 import type { BridgeOptions, BridgeRequest } from '../../src/local/bridge.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
+import { parseConfig, type Config } from '../../src/config.ts'
+import { createUpstashStore } from '../../src/store/upstash.ts'
+import { ringTimes, type RingTools } from '../../src/tokens/key-changes.ts'
+import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { startWorkerd } from '../../src/local/workerd-process.ts'
 import { startTestBridge, startTestRedis } from './redis.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
@@ -37,6 +41,13 @@ export const testVariables: Record<string, string> = {
   REGISTRATION: 'open',
 }
 
+/** The configuration of {@link testVariables}, with changes. @throws if it is refused */
+export function testConfig(changes: Readonly<Record<string, string>> = {}): Config {
+  const config = parseConfig({ ...testVariables, ...changes })
+  if (!config.ok) throw new Error(config.problems.join('\n'))
+  return config.value
+}
+
 export interface StackOptions {
   /** Variables over {@link testVariables}. */
   readonly env?: Readonly<Record<string, string>>
@@ -44,6 +55,8 @@ export interface StackOptions {
   readonly servers?: number
   readonly scriptForm?: BridgeOptions['scriptForm']
   readonly redisConfig?: string[]
+  /** A Redis that goes on when the stack is stopped; by default the stack has its own. */
+  readonly sharedRedis?: RedisProcess
 }
 
 /** Real parts, wired as in production: Workers in workerd, a proxy that injects faults, the bridge, redis-server. */
@@ -62,8 +75,14 @@ export interface Stack {
   request(path: string, init?: RequestInit): Promise<Response>
   /** Sends a request to one Worker. */
   requestTo(server: number, path: string, init?: RequestInit): Promise<Response>
+  /** The base URL of one Worker. */
+  addressOf(server: number): string
   /** Moves the clocks of all Workers. */
   advanceClock(ms: number): Promise<void>
+  /** What the Workers' clocks say. */
+  nowMs(): number
+  /** What the operator's tool would use: the same store and secret, past the proxy. */
+  operator(): Promise<RingTools>
   stop(): Promise<void>
 }
 
@@ -72,11 +91,12 @@ export async function startStack({
   servers = 1,
   scriptForm,
   redisConfig,
+  sharedRedis,
 }: StackOptions = {}): Promise<Stack> {
   const storeRequests: BridgeRequest[] = []
   const printed: string[] = []
   const events: Record<string, unknown>[] = []
-  const redis = await startTestRedis({ extraConfig: redisConfig ?? [] })
+  const redis = sharedRedis ?? (await startTestRedis({ extraConfig: redisConfig ?? [] }))
   const bridge = await startTestBridge(redis.url, {
     onRequest: (request) => storeRequests.push(request),
     ...(scriptForm && { scriptForm }),
@@ -96,6 +116,7 @@ export async function startStack({
   const workers = await Promise.all(
     Array.from({ length: servers }, () => startWorkerd({ bundle, env: variables, onLine })),
   )
+  let offsetMs = 0
   let turn = 0
   const requestTo = (server: number, path: string, init?: RequestInit) =>
     fetch(`${workers[server % servers]?.url}${path}`, { redirect: 'manual', ...init })
@@ -108,7 +129,11 @@ export async function startStack({
     forgetStoreRequests: () => void storeRequests.splice(0),
     request: (path, init) => requestTo(turn++, path, init),
     requestTo,
+    addressOf: (server) => workers[server % servers]?.url ?? '',
+    operator: () => operatorOf({ ...variables, UPSTASH_REDIS_REST_URL: bridge.url }),
+    nowMs: () => Date.now() + offsetMs,
     async advanceClock(ms) {
+      offsetMs += ms
       for (const [server] of workers.entries())
         await requestTo(server, '/test/clock', { method: 'POST', body: String(ms) })
     },
@@ -116,8 +141,20 @@ export async function startStack({
       await Promise.all(workers.map((worker) => worker.stop()))
       await proxy.close()
       await bridge.close()
-      await redis.stop()
+      if (redis !== sharedRedis) await redis.stop()
     },
+  }
+}
+
+async function operatorOf(variables: Readonly<Record<string, string>>): Promise<RingTools> {
+  const config = testConfig(variables)
+  const current = await deriveKeys(config.secret)
+  const previous = config.previousSecret ? [await deriveKeys(config.previousSecret)] : []
+  return {
+    store: createUpstashStore(config),
+    seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
+    signingAlg: config.signingAlg,
+    times: ringTimes(config),
   }
 }
 

@@ -1,5 +1,4 @@
 import { Redis } from 'ioredis'
-import { parseConfig, type Config } from '../../src/config.ts'
 import type { BridgeOptions, BridgeRequest } from '../../src/local/bridge.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
 import { createKeyNames, mintUserId, type KeyNames } from '../../src/store/keys.ts'
@@ -8,14 +7,7 @@ import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemRandom } from '../../src/system.ts'
 import { mintId } from '../../src/tokens/refresh.ts'
 import { startTestBridge, startTestRedis } from './redis.ts'
-import { testVariables } from './stack.ts'
-
-/** The configuration of {@link testVariables}, with changes. */
-export function testConfig(changes: Readonly<Record<string, string>> = {}): Config {
-  const config = parseConfig({ ...testVariables, ...changes })
-  if (!config.ok) throw new Error(config.problems.join('\n'))
-  return config.value
-}
+import { testConfig } from './stack.ts'
 
 export interface TestStore {
   readonly redis: RedisProcess

@@ -7,7 +7,7 @@ import { createLiveCheck } from '../../src/store/live-check.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
-import { testConfig } from '../support/store.ts'
+import { testConfig } from '../support/stack.ts'
 
 describe('an unknown failure', () => {
   it('is a bare 500 with the request id when it is a mistake of ours', async () => {
