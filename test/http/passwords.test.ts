@@ -58,6 +58,19 @@ describe('a password hash', () => {
       expect(await argon2Native.verify(hash, password, { secret })).toBe(false)
   })
 
+  it('of lower cost is made anew at the next sign-in', async () => {
+    const { username } = await createUser(stack)
+    const { key, account } = await storedAccount(username)
+    const cheap = { memoryCost: 8192, timeCost: 1, parallelism: 1, secret: passwordSecret }
+    await direct.set(key, writeAccount({ ...account, hash: await argon2Native.hash(password, cheap) }))
+    const login = () => stack.request('/v1/login', json({ username, password, client_id: 'app' }))
+    expect((await login()).status).toBe(200)
+    const renewed = (await storedAccount(username)).account
+    expect(renewed).toEqual({ ...account, hash: expect.stringMatching(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/) })
+    expect((await login()).status).toBe(200)
+    expect((await storedAccount(username)).account).toEqual(renewed)
+  })
+
   it('of a disabled account opens nothing', async () => {
     const { username } = await createUser(stack)
     const { key, account } = await storedAccount(username)
