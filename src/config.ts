@@ -24,6 +24,8 @@ export interface Config {
   readonly issuer: string
   /** 32 bytes from which the MAC, sealing and password keys are derived. */
   readonly secret: Uint8Array<ArrayBuffer>
+  /** The secret before this one, still accepted. */
+  readonly previousSecret?: Uint8Array<ArrayBuffer> | undefined
   readonly store: {
     readonly url: string
     readonly token: string
@@ -32,9 +34,9 @@ export interface Config {
     readonly checkReads: 'nearest' | 'primary'
   }
   readonly clients: readonly Client[]
+  /** The audiences of all clients: whom the service's own tokens can be for. */
+  readonly audiences: readonly string[]
   readonly registration: 'open' | 'closed'
-  /** The secret before this one, still accepted. */
-  readonly previousSecret?: Uint8Array<ArrayBuffer> | undefined
   readonly signingAlg: 'ES256' | 'EdDSA' | 'RS256'
   /** How long a key signs before its successor does. */
   readonly keySigningPeriodSeconds: number
@@ -181,6 +183,7 @@ const environment = z
   .transform((env): Config => ({
     issuer: env.ISSUER,
     secret: env.LATCHKEY_SECRET,
+    previousSecret: env.LATCHKEY_SECRET_PREVIOUS,
     store: {
       url: env.UPSTASH_REDIS_REST_URL,
       token: env.UPSTASH_REDIS_REST_TOKEN,
@@ -189,8 +192,8 @@ const environment = z
       checkReads: env.CHECK_READS,
     },
     clients: env.CLIENTS,
+    audiences: [...new Set(env.CLIENTS.flatMap(({ audiences }) => audiences))],
     registration: env.REGISTRATION,
-    previousSecret: env.LATCHKEY_SECRET_PREVIOUS,
     signingAlg: env.SIGNING_ALG,
     keySigningPeriodSeconds: env.KEY_SIGNING_PERIOD_SECONDS,
     keyPublishAheadSeconds: env.KEY_PUBLISH_AHEAD_SECONDS,

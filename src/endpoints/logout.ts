@@ -79,12 +79,8 @@ async function logout(
 }
 
 async function readClaims({ config, keyRing }: Parts, accessToken: string, nowMs: number) {
-  const audiences = config.clients.flatMap((client) => client.audiences)
-  return verifyAccessToken(accessToken, await keyRing.current(kidOf(accessToken)), {
-    issuer: config.issuer,
-    audiences,
-    nowMs,
-  })
+  const { issuer, audiences } = config
+  return verifyAccessToken(accessToken, await keyRing.current(kidOf(accessToken)), { issuer, audiences, nowMs })
 }
 
 function accessOf({ jti, exp }: AccessClaims) {

@@ -43,7 +43,7 @@ async function verify(
   { config, keyRing, clock, liveCheck }: Pick<Parts, 'config' | 'keyRing' | 'clock' | 'liveCheck'>,
   { accessToken, audience, fresh }: { accessToken: string; audience: string | undefined; fresh: boolean },
 ): Promise<Result<Verified, Failure>> {
-  const audiences = audience === undefined ? config.clients.flatMap((client) => client.audiences) : [audience]
+  const audiences = audience === undefined ? config.audiences : [audience]
   const expected = { issuer: config.issuer, audiences, nowMs: clock.nowMs() }
   const claims = await verifyAccessToken(accessToken, await keyRing.current(kidOf(accessToken)), expected)
   if (!claims.ok) return claims

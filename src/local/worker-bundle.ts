@@ -1,6 +1,6 @@
 /** The Worker's bundle as wrangler would deploy it, written to a folder. */
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { projectRoot } from './project.ts'
@@ -21,11 +21,12 @@ export class BuildError extends Error {
 }
 
 /**
- * Builds `entry` (by default that of `wrangler.toml`) into `folder`.
+ * Builds `entry` (by default that of `wrangler.toml`) into `folder`, which is emptied first.
  *
  * @throws {BuildError}
  */
 export async function buildWorker(folder: string, entry: readonly string[] = []): Promise<WorkerBundle> {
+  await rm(folder, { recursive: true, force: true })
   const args = [wranglerFile, 'deploy', ...entry, '--dry-run', '--outdir', folder]
   // wrangler keeps its settings and logs below the home folder, which may be missing or not ours to write.
   const env = { ...process.env, XDG_CONFIG_HOME: join(folder, 'config'), WRANGLER_SEND_METRICS: 'false' }
