@@ -30,19 +30,21 @@ export function createApp(parts: Parts): Hono<Env> {
   const isHttps = parts.config.issuer.startsWith('https:')
   app.use(secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' }))
   app.use(refuseTokensInQuery)
-  app.use(bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => problem(c, { reason: 'body_too_large' }) }))
-
-  app.post('/v1/accounts', accountsEndpoint(parts))
-  app.post('/v1/login', loginEndpoint(parts))
-  app.post('/v1/refresh', refreshEndpoint(parts))
-  app.post('/v1/logout', logoutEndpoint(parts))
-  for (const path of ['/v1/accounts', '/v1/login', '/v1/refresh', '/v1/logout'])
-    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow: 'POST' }))
+  const limited = bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => problem(c, { reason: 'body_too_large' }) })
+  app.post('/v1/accounts', limited, accountsEndpoint(parts))
+  app.post('/v1/login', limited, loginEndpoint(parts))
+  app.post('/v1/refresh', limited, refreshEndpoint(parts))
+  app.post('/v1/logout', limited, logoutEndpoint(parts))
+  // A gateway passes on the length of a body that it keeps to itself: none is read here.
   app.all('/v1/verify', verifyEndpoint(parts))
   app.get('/.well-known/jwks.json', etag(), jwksEndpoint(parts))
   app.get('/healthz', healthEndpoint)
   app.get('/readyz', readyEndpoint(parts))
 
+  for (const path of ['/v1/accounts', '/v1/login', '/v1/refresh', '/v1/logout'])
+    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow: 'POST' }))
+  for (const path of ['/.well-known/jwks.json', '/healthz', '/readyz'])
+    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow: 'GET, HEAD' }))
   app.notFound((c) => problem(c, { reason: 'not_found' }))
   app.onError((error, c) => {
     if (error instanceof StoreUnavailable) {

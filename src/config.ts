@@ -63,6 +63,8 @@ const SECRET_DISTINCT_BYTES = 16
 /** Row A7 of the conformance table: an access token lives at most ten minutes. */
 const ACCESS_TTL_LIMIT_SECONDS = 600
 const DAY_SECONDS = 86_400
+/** SHA-256 of nothing, base64url: what a script makes of a secret that it could not read. */
+const EMPTY_SHA256 = '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU'
 
 function isLocal(url: URL): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
@@ -79,7 +81,7 @@ const origin = z.string().superRefine((value, ctx) => {
 })
 
 const storeUrl = z.string().superRefine((value, ctx) => {
-  const url = URL.parse(value)
+  const url = /^https?:\/\/[^\s/@?#]+\/?$/.test(value) ? URL.parse(value) : null
   if (!url) return ctx.addIssue('must be the REST URL of an Upstash database')
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal(url)))
     return ctx.addIssue('must be https (plain http only on localhost)')
@@ -94,8 +96,9 @@ const secret = z.string().transform((value, ctx) => {
 
 const digest = z.string().transform((value, ctx) => {
   const encoded = /^sha256:([\w-]{43})$/.exec(value)?.[1]
-  if (encoded) return new Uint8Array(base64url.decode(encoded))
-  ctx.addIssue('must be "sha256:" and the SHA-256 of the secret in base64url')
+  if (encoded === EMPTY_SHA256) ctx.addIssue('is the digest of an empty secret')
+  else if (encoded) return new Uint8Array(base64url.decode(encoded))
+  else ctx.addIssue('must be "sha256:" and the SHA-256 of the secret in base64url')
   return z.NEVER
 })
 
@@ -153,7 +156,7 @@ const environment = z
     LATCHKEY_SECRET: secret,
     LATCHKEY_SECRET_PREVIOUS: secret.optional(),
     UPSTASH_REDIS_REST_URL: storeUrl,
-    UPSTASH_REDIS_REST_TOKEN: z.string(),
+    UPSTASH_REDIS_REST_TOKEN: z.string().regex(/^[\x21-\x7e]+$/, 'must be the REST token of the Upstash database'),
     CLIENTS: clients,
     REGISTRATION: z.enum(['open', 'closed']).default('closed'),
     SIGNING_ALG: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),

@@ -1,4 +1,5 @@
 /** Events as JSON, one line each: who did what to which session, and nothing that anybody could use. Row L1, L2. */
+import { base64url } from 'jose'
 import type { Clock } from './system.ts'
 
 /** What happened. `warn` is worth a look, `error` worth waking somebody. */
@@ -13,7 +14,9 @@ const levels = {
   'refresh.reused': 'error',
   'refresh.refused': 'warn',
   logout: 'info',
+  'check.stale': 'warn',
   'key.added': 'info',
+  'key.restored': 'error',
   'store.unavailable': 'error',
   'config.refused': 'error',
   'request.failed': 'error',
@@ -38,5 +41,13 @@ export function createLog(write: (line: string) => void, clock: Clock, common: E
       write(JSON.stringify({ time, level: levels[name], event: name, ...common, ...fields }))
     },
     with: (fields) => createLog(write, clock, { ...common, ...fields }),
+  }
+}
+
+/** Makes the digest of a value that a log may not hold: the same for the same value, and of no use without the key. */
+export function createLogDigest(logMac: CryptoKey): (value: string) => Promise<string> {
+  return async (value) => {
+    const mac = await crypto.subtle.sign('HMAC', logMac, new TextEncoder().encode(value))
+    return base64url.encode(new Uint8Array(mac).subarray(0, 16))
   }
 }

@@ -2,7 +2,7 @@
 import { argon2Wasm } from './accounts/argon2-wasm.ts'
 import { createHasher, type Hasher } from './accounts/hasher.ts'
 import type { Config } from './config.ts'
-import { createLog, type Log } from './log.ts'
+import { createLog, createLogDigest, type Log } from './log.ts'
 import { createLiveCheck, type LiveCheck } from './store/live-check.ts'
 import type { Store } from './store/store.ts'
 import { createUpstashStore } from './store/upstash.ts'
@@ -17,6 +17,8 @@ export interface Parts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** For what the log may not hold as it is. */
+  readonly logDigest: (value: string) => Promise<string>
   readonly store: Store
   readonly liveCheck: LiveCheck
   readonly keyRing: KeyRingSource
@@ -34,6 +36,7 @@ export async function createParts(config: Config, clock: Clock): Promise<Parts> 
     clock,
     random: systemRandom,
     log,
+    logDigest: createLogDigest(current.logMac),
     store,
     liveCheck: createLiveCheck({
       store,

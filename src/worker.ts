@@ -16,26 +16,30 @@ interface Service {
 /** `clock` is the system's, except in tests that move it. */
 export function createWorker(clock: Clock): ExportedHandler<Record<string, unknown>> {
   const log = createLog(console.log, clock)
-  let built: Service | undefined
+  let built: Service | 'refused' | undefined
 
-  /** Undefined when the configuration is refused: then nothing is served. */
-  async function service(env: Readonly<Record<string, unknown>>): Promise<Service | undefined> {
-    if (built) return built
-    const config = parseConfig(env)
-    if (!config.ok) {
-      for (const detail of config.problems) log.event('config.refused', { detail })
-      return undefined
-    }
-    const parts = await createParts(config.value, clock)
+  async function service(env: Readonly<Record<string, unknown>>): Promise<Service | 'refused'> {
     // Requests that arrive together at a cold isolate build their own; one is kept.
-    built ??= { parts, app: createApp(parts) }
+    const made = built ?? (await build(env))
+    built ??= made
     return built
+  }
+
+  /** A configuration that is refused is told once, and then nothing is served. */
+  async function build(env: Readonly<Record<string, unknown>>): Promise<Service | 'refused'> {
+    const config = parseConfig(env)
+    if (config.ok) {
+      const parts = await createParts(config.value, clock)
+      return { parts, app: createApp(parts) }
+    }
+    for (const detail of config.problems) log.event('config.refused', { detail })
+    return 'refused'
   }
 
   return {
     async fetch(request, env, ctx) {
       const ready = await service(env)
-      if (!ready) return refused()
+      if (ready === 'refused') return refusal()
       const answer = Promise.resolve(ready.app.fetch(request))
       // A request goes on to its end when its client hangs up: no turn at the hasher or trial of the store stays open.
       ctx.waitUntil(answer)
@@ -45,18 +49,22 @@ export function createWorker(clock: Clock): ExportedHandler<Record<string, unkno
     /** Cron: adds the signing key that is due. */
     async scheduled(_event, env) {
       const ready = await service(env)
-      await ready?.parts.keyRing.tend()
+      if (ready !== 'refused') await ready.parts.keyRing.tend()
     },
   }
 }
 
 /** The log has every problem; the answer none. */
-function refused(): Response {
+function refusal(): Response {
   const { status, code, title } = toWire({ reason: 'misconfigured' })
-  return Response.json(
-    { type: 'about:blank', status, code, title },
-    { status, headers: { 'Content-Type': 'application/problem+json' } },
-  )
+  const requestId = crypto.randomUUID()
+  const headers = {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Request-Id': requestId,
+  }
+  return Response.json({ type: 'about:blank', status, code, title, request_id: requestId }, { status, headers })
 }
 
 export default createWorker(systemClock)

@@ -6,9 +6,12 @@ const USERNAME_LIMIT = 64
 /** Longest password, in code points: long enough for anyone's passphrase, short enough to hash. */
 const PASSWORD_LIMIT = 256
 
-/** The one spelling under which a username is stored and found: NFKC, lower case, no space around. */
+/**
+ * The one spelling under which a username is stored and found: NFKC, lower case, no space around. Lower case comes between
+ * two normalizations, since it can take a letter apart; so the spelling of a spelling is itself.
+ */
 export function canonicalUsername(username: string): string {
-  return username.normalize('NFKC').trim().toLowerCase()
+  return username.normalize('NFKC').toLowerCase().normalize('NFKC').trim()
 }
 
 /** A canonical username that can be registered: 1 to 64 code points, no control or invisible format characters. */
@@ -17,7 +20,7 @@ export function checkUsername(username: string): Result<string, { reason: 'usern
   const length = countCodePoints(canonical)
   if (length < 1 || length > USERNAME_LIMIT)
     return failed({ reason: 'username_rejected', detail: `A username has 1 to ${USERNAME_LIMIT} characters.` })
-  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(canonical))
+  if (/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u.test(canonical))
     return failed({ reason: 'username_rejected', detail: 'A username has no control or invisible characters.' })
   return ok(canonical)
 }

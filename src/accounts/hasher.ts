@@ -17,8 +17,8 @@ export interface Argon2Options {
   readonly secret: Uint8Array
 }
 
-/** `outdated`: the password is right, and its hash should be made anew. */
-export type PasswordMatch = 'wrong' | 'right' | 'outdated'
+/** `outdated`: right, and the hash should be made anew. `unreadable`: nobody can tell, so no. */
+export type PasswordMatch = 'wrong' | 'right' | 'outdated' | 'unreadable'
 
 export interface Hasher {
   /** A PHC string. */
@@ -51,9 +51,19 @@ export function createHasher(
     return 'wrong'
   }
 
+  /** A hash that the library refuses costs the same work, so that the time does not tell of it. */
+  async function matchAny(hash: string, password: string): Promise<PasswordMatch> {
+    try {
+      return await match(hash, password)
+    } catch {
+      await match(nobody, password)
+      return 'unreadable'
+    }
+  }
+
   return {
     hash: (password) => queue.inTurn(() => argon2.hash(password, { ...cost, secret: secrets[0] })),
-    verify: (hash, password) => queue.inTurn(() => match(hash ?? nobody, password)),
+    verify: (hash, password) => queue.inTurn(() => matchAny(hash ?? nobody, password)),
   }
 }
 

@@ -7,11 +7,11 @@ export function healthEndpoint(c: RequestContext): Response {
   return c.json({ status: 'ok' })
 }
 
-/** GET /readyz: the store answers and there is a key to sign with; 503 names what is missing. */
+/** GET /readyz: the store answers and holds a ring that opens; 503 names what is missing. */
 export function readyEndpoint({ store, keyRing }: Pick<Parts, 'store' | 'keyRing'>) {
   const parts = {
     store: () => store.readKeyRing(),
-    keys: () => keyRing.current(),
+    keys: () => keyRing.tend(),
   }
   return async (c: RequestContext): Promise<Response> => {
     const asked = await Promise.allSettled(Object.values(parts).map((ask) => ask()))

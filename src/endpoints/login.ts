@@ -10,7 +10,6 @@ import { tokenAnswer } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
 import type { Account } from '../store/store.ts'
-import { shortDigest } from '../short-digest.ts'
 import { beginFamily, familyDigest } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
 
@@ -49,15 +48,20 @@ interface Attempt {
 
 /** Unknown user, wrong password, disabled account: the same answer after the same work (OWASP ASVS 6.3.8). */
 async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Result<SessionTokens, Failure>> {
-  const { store, hasher } = parts
+  const { store, hasher, logDigest } = parts
   const username = canonicalUsername(attempt.username)
   const password = canonicalPassword(attempt.password)
   const account = await store.findAccount(username)
   const match = await hasher.verify(account?.hash, password)
   if (!match.ok) return match
-  if (!account || match.value === 'wrong' || account.status !== 'active') {
-    // Not the name itself: people type their password there.
-    attempt.log.event('login.failed', { user_id: account?.userId, username_digest: await shortDigest(username) })
+  const isMatch = match.value === 'right' || match.value === 'outdated'
+  if (!account || !isMatch || account.status !== 'active') {
+    attempt.log.event('login.failed', {
+      user_id: account?.userId,
+      // Not the name itself: people type their password there.
+      username_digest: await logDigest(username),
+      detail: match.value === 'unreadable' ? 'the stored hash cannot be read' : undefined,
+    })
     return failed({ reason: 'credentials_wrong' })
   }
   const renewed = match.value === 'outdated' ? await hasher.hash(password) : undefined
@@ -80,6 +84,7 @@ async function openSession(
   const { client, log } = attempt
   const { userId } = account
   const token = beginFamily(random, userId)
+  const nowMs = clock.nowMs()
   // Before the old session ends: a server that cannot sign must not end it.
   const ring = await keyRing.current()
   const opened = await store.openSession({
@@ -88,11 +93,11 @@ async function openSession(
     clientId: client.id,
     sid: token.sid,
     familyDigest: await familyDigest(token),
-    nowMs: clock.nowMs(),
+    nowMs,
   })
   if (opened.status === 'changed') return undefined
   liveCheck.forget(userId)
   log.event('login.succeeded', { user_id: userId, session_id: token.sid, client_id: client.id })
   for (const sid of opened.superseded) log.event('session.superseded', { user_id: userId, session_id: sid })
-  return issueTokens(parts, { ring, grant: opened.grant, refreshToken: token })
+  return issueTokens(parts, { ring, grant: opened.grant, refreshToken: token, nowMs })
 }

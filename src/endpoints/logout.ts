@@ -8,12 +8,12 @@ import { problem } from '../http/problem.ts'
 import { clearRefreshCookie, readRefreshCookie } from '../http/refresh-cookie.ts'
 import type { Parts } from '../parts.ts'
 import type { Ending } from '../store/store.ts'
-import { kidOf, verifyAccessToken, type AccessClaims } from '../tokens/access.ts'
+import { kidOf, verifyAccessToken } from '../tokens/access.ts'
 import { familyDigest, parseRefreshToken } from '../tokens/refresh.ts'
 
 const request = z.object({ refresh_token: z.string().optional() })
 
-/** POST /v1/logout: ends the session of a refresh token (cookie or body), else that of an access token. */
+/** POST /v1/logout: ends the sessions of all tokens that the request shows: in the body, the cookie and the header. */
 export function logoutEndpoint(parts: Parts) {
   const { clients, issuer } = parts.config
   return async (c: RequestContext): Promise<Response> => {
@@ -25,13 +25,13 @@ export function logoutEndpoint(parts: Parts) {
     if (cookie !== undefined && !inBrowser) return problem(c, { reason: 'origin_foreign' })
 
     const ended = await logout(parts, {
-      refreshToken: body.value.refresh_token ?? cookie,
+      refreshTokens: [body.value.refresh_token, cookie].filter((token) => token !== undefined),
       accessToken: bearer.ok ? bearer.value : undefined,
-      // A browser whose cookie is gone has nothing left to end.
+      // A browser whose tokens have all run out has nothing left to end.
       mayHoldNothing: inBrowser,
     })
     if (!ended.ok) return problem(c, ended.failure)
-    if (ended.value) c.get('log').event('logout', ended.value)
+    for (const event of ended.value) c.get('log').event('logout', event)
     if (inBrowser) {
       clearRefreshCookie(c, issuer)
       c.header('Clear-Site-Data', '"cache", "storage"')
@@ -42,47 +42,62 @@ export function logoutEndpoint(parts: Parts) {
 }
 
 interface Held {
-  readonly refreshToken: string | undefined
+  readonly refreshTokens: readonly string[]
   readonly accessToken: string | undefined
   readonly mayHoldNothing: boolean
 }
 
-type Ended = { readonly user_id: string; readonly session_id: string; readonly detail: string } | undefined
+/** As the log tells it. */
+type Ended = { readonly user_id: string; readonly session_id: string; readonly detail: string }
 
-/** Ends what the tokens stand for. A refresh token of any generation will do, since it only gives something up. */
+/** Ends what the tokens stand for: one session as a rule, since they are as a rule of one. */
 async function logout(
   parts: Parts,
-  { refreshToken, accessToken, mayHoldNothing }: Held,
-): Promise<Result<Ended, Failure>> {
-  const { store, clock, macKeys, liveCheck } = parts
+  { refreshTokens, accessToken, mayHoldNothing }: Held,
+): Promise<Result<Ended[], Failure>> {
+  const { store, clock, liveCheck } = parts
   const nowMs = clock.nowMs()
-  const token = refreshToken === undefined ? undefined : await parseRefreshToken(refreshToken, macKeys)
+  const endings = await readEndings(parts, refreshTokens, nowMs)
   const claims = accessToken === undefined ? undefined : await readClaims(parts, accessToken, nowMs)
-
-  let ending: Ending
-  if (token?.ok) {
-    const { userId, sid } = token.value
-    const own = claims?.ok && claims.value.sub === userId ? accessOf(claims.value) : undefined
-    ending = { userId, sid, familyDigest: await familyDigest(token.value), accessToken: own, nowMs }
-  } else if (claims?.ok) {
-    const { sub: userId, sid } = claims.value
-    ending = { userId, sid, accessToken: accessOf(claims.value), nowMs }
-  } else if (claims) {
-    return claims
-  } else {
-    // RFC 7009 section 2.2: a token that means nothing is as good as ended.
-    return token || mayHoldNothing ? ok(undefined) : failed({ reason: 'token_missing' })
+  if (claims?.ok) {
+    const { sub: userId, sid, jti, exp } = claims.value
+    endings.set(sid, { ...(endings.get(sid) ?? { userId, sid, nowMs }), accessToken: { jti, expMs: exp * 1000 } })
   }
-  const outcome = await store.endSession(ending)
-  liveCheck.forget(ending.userId)
-  return ok({ user_id: ending.userId, session_id: ending.sid, detail: outcome })
+  if (endings.size === 0 && !mayHoldNothing) {
+    if (claims && !claims.ok) return claims
+    // RFC 7009 section 2.2: a refresh token that means nothing is as good as ended.
+    return refreshTokens.length > 0 ? ok([]) : failed({ reason: 'token_missing' })
+  }
+  const ended: Ended[] = []
+  for (const ending of endings.values()) {
+    const { userId, sid } = ending
+    try {
+      ended.push({ user_id: userId, session_id: sid, detail: await store.endSession(ending) })
+    } finally {
+      // Even if the store gave no answer: it may have ended the session.
+      liveCheck.forget(userId)
+    }
+  }
+  return ok(ended)
+}
+
+/** By `sid`. A refresh token of any generation will do, since it only gives something up. */
+async function readEndings(
+  { macKeys }: Pick<Parts, 'macKeys'>,
+  refreshTokens: readonly string[],
+  nowMs: number,
+): Promise<Map<string, Ending>> {
+  const endings = new Map<string, Ending>()
+  for (const presented of refreshTokens) {
+    const token = await parseRefreshToken(presented, macKeys)
+    if (!token.ok) continue
+    const { userId, sid } = token.value
+    endings.set(sid, { userId, sid, familyDigest: await familyDigest(token.value), nowMs })
+  }
+  return endings
 }
 
 async function readClaims({ config, keyRing }: Parts, accessToken: string, nowMs: number) {
   const { issuer, audiences } = config
   return verifyAccessToken(accessToken, await keyRing.current(kidOf(accessToken)), { issuer, audiences, nowMs })
-}
-
-function accessOf({ jti, exp }: AccessClaims) {
-  return { jti, expMs: exp * 1000 }
 }

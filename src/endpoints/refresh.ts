@@ -75,6 +75,7 @@ async function refresh(parts: Parts, exchange: Exchange): Promise<Result<Session
   const { userId, sid, generation } = token.value
   // Before the turn: a server that could not sign the new access token must not use up the refresh token.
   const ring = await keyRing.current()
+  const nowMs = clock.nowMs()
   const turn = await store.rotate({
     userId,
     sid,
@@ -83,16 +84,17 @@ async function refresh(parts: Parts, exchange: Exchange): Promise<Result<Session
     // Without a key of the client's the call still has one, so that the store's own retry is a replay and not a theft.
     attemptDigest: await shortDigest(exchange.attempt ?? mintId(random)),
     clientIds: exchange.allowed.map(({ id }) => id),
-    nowMs: clock.nowMs(),
+    nowMs,
   })
   const session = { user_id: userId, session_id: sid, generation }
   if (!turn.ok) {
     const { reason } = turn.failure
-    if (reason === 'reused') liveCheck.forget(userId)
+    // This isolate has just heard that the session is not there: it must not answer for it from memory.
+    if (reason !== 'foreign') liveCheck.forget(userId)
     log.event(reason === 'reused' ? 'refresh.reused' : 'refresh.refused', { ...session, detail: reason })
     return turn
   }
   log.event(`refresh.${turn.value.how}`, { ...session, client_id: turn.value.grant.clientId })
   const successor = { ...token.value, generation: generation + 1 }
-  return ok(await issueTokens(parts, { ring, grant: turn.value.grant, refreshToken: successor }))
+  return ok(await issueTokens(parts, { ring, grant: turn.value.grant, refreshToken: successor, nowMs }))
 }

@@ -8,7 +8,7 @@ import { kidOf, verifyAccessToken } from '../tokens/access.ts'
 /**
  * ANY /v1/verify: for gateways, which ask before they let a request through.
  *
- * `?audience=` narrows it to tokens meant for one service; `?fresh=1` demands the store's own answer.
+ * `?audience=` narrows it to tokens meant for one service; `?fresh`, but for `0` and `false`, demands the store's own answer.
  */
 export function verifyEndpoint(parts: Parts) {
   return async (c: RequestContext): Promise<Response> => {
@@ -17,10 +17,11 @@ export function verifyEndpoint(parts: Parts) {
     const verified = await verify(parts, {
       accessToken: bearer.value,
       audience: c.req.query('audience'),
-      fresh: c.req.query('fresh') === '1',
+      fresh: !['0', 'false', undefined].includes(c.req.query('fresh')),
     })
     if (!verified.ok) return problem(c, verified.failure)
     const { userId, sid, roles, how } = verified.value
+    if (how === 'stale') c.get('log').event('check.stale', { user_id: userId, session_id: sid })
     return c.body(null, 204, {
       'Cache-Control': 'no-store',
       'X-User-Id': userId,

@@ -8,7 +8,8 @@ import type { RequestContext } from './context.ts'
  */
 export async function readJson<T>(c: RequestContext, schema: z.ZodType<T>): Promise<Result<T, Failure>> {
   const mediaType = c.req.header('Content-Type')?.split(';')[0]?.trim().toLowerCase()
-  const text = await c.req.text()
+  const text = await c.req.text().catch(() => undefined)
+  if (text === undefined) return failed({ reason: 'bad_request', detail: 'The body ended early.' })
   // A call that needs nothing but its cookie has no body, and then no media type either.
   if (text !== '' && mediaType !== 'application/json') return failed({ reason: 'not_json' })
   const parsed = schema.safeParse(parse(text === '' ? '{}' : text))

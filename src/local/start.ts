@@ -13,6 +13,7 @@ import { FolderInUseError } from './folder-lock.ts'
 import { localFolder, projectRoot, redisCacheFolder } from './project.ts'
 import { findRedisServer, MissingRedisError } from './redis-binary.ts'
 import { RedisStartError, startRedis } from './redis-process.ts'
+import { writeStackFile } from './stack-file.ts'
 import { BuildError, buildWorker } from './worker-bundle.ts'
 import { startWorkerd } from './workerd-process.ts'
 
@@ -57,6 +58,7 @@ async function main(): Promise<void> {
   started.push(worker.stop)
   void worker.exited.then(() => end('workerd ended unexpectedly.'))
   await untilReady(worker.url)
+  started.push(await writeStackFile(localFolder, { port, pid: process.pid, env }))
   say(greeting(baseUrl))
 }
 

@@ -8,6 +8,7 @@
  * | `feed:{b}` | the revocation feed, a stream | one access token lifetime plus leeway after its last entry |
  * | `account:{b}:<username digest>` | an account, JSON | until it is deleted |
  * | `keyring:{0}` | the signing keys, sealed, JSON | always |
+ * | `probe:{0}` | what `npm run keys -- doctor` writes to see whether it can | a second |
  *
  * The hash tag `{b}` is the user's bucket: every script touches one bucket, so one slot of a Redis Cluster. A username
  * and its user id share a bucket because ids are drawn until they do.
@@ -24,6 +25,7 @@ export interface KeyNames {
   readonly keyRing: string
   /** The feed that tells of withdrawn keys: that of the ring's own bucket. */
   readonly keyFeed: string
+  readonly probe: string
 }
 
 export function createKeyNames(buckets: number): KeyNames {
@@ -38,6 +40,7 @@ export function createKeyNames(buckets: number): KeyNames {
     },
     keyRing: 'keyring:{0}',
     keyFeed: 'feed:{0}',
+    probe: 'probe:{0}',
   }
 }
 

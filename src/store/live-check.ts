@@ -76,6 +76,8 @@ export function createLiveCheck({
       try {
         const found = await store.check({ ...token, nowMs })
         remembered.delete(token.jti)
+        // The session is gone, and with it all of its tokens: those that are remembered too.
+        if (found.status === 'ended') users.delete(token.userId)
         if (found.status !== 'live') return { live: false }
         for (const [jti] of remembered) if (remembered.size >= TOKENS_PER_USER_LIMIT) remembered.delete(jti)
         remembered.set(token.jti, { roles: found.roles, askedAtMs: nowMs })

@@ -7,7 +7,6 @@ import {
   circuitBreaker,
   CircuitState,
   ConsecutiveBreaker,
-  handleAll,
   handleWhen,
   retry,
   TaskCancelledError,
@@ -29,7 +28,7 @@ const TRIAL_AFTER_MS = 1000
  * client's errors echo the whole command.
  */
 export function createResilience(timeoutMs: number): <T>(call: () => Promise<T>) => Promise<T> {
-  const breaker = circuitBreaker(handleAll, {
+  const breaker = circuitBreaker(handleWhen(isOutage), {
     halfOpenAfter: TRIAL_AFTER_MS,
     breaker: new ConsecutiveBreaker(BREAK_AFTER_FAILURES),
   })
@@ -48,6 +47,16 @@ export function createResilience(timeoutMs: number): <T>(call: () => Promise<T>)
       throw new StoreUnavailable(causeOf(error))
     }
   }
+}
+
+/**
+ * Whether the store is in trouble, and not just what one key holds: a value of another type, or one that makes a script
+ * fail, must not open the circuit for everybody.
+ */
+function isOutage(error: unknown): boolean {
+  const isOfOneKey =
+    error instanceof Error && error.name === 'UpstashError' && /^(WRONGTYPE|ERR .*user_script)/.test(error.message)
+  return !isOfOneKey
 }
 
 /** A Redis error's code word (`WRONGTYPE`, `OOM`), else the kind of error; never its text. */

@@ -2,13 +2,16 @@
 import { z } from 'zod'
 import type { Account, CheckedSession } from './store.ts'
 
+/** Space-separated role names of visible ASCII: they become a header and a claim. */
+const roleNames = z.string().regex(/^([\x21-\x7e]+( [\x21-\x7e]+)*)?$/)
+
 const account = z
   .object({
     user_id: z.string(),
     username: z.string(),
     hash: z.string(),
     status: z.enum(['active', 'disabled']),
-    roles: z.string(),
+    roles: roleNames,
     created_at: z.number(),
   })
   .transform((stored): Account => ({
@@ -24,14 +27,22 @@ export function writeAccount({ userId, username, hash, status, roles, createdAtM
   return JSON.stringify({ user_id: userId, username, hash, status, roles, created_at: createdAtMs })
 }
 
-/** @throws if it is not an account: login then fails closed. */
-export function readAccount(stored: string): Account {
-  return account.parse(JSON.parse(stored))
-}
+/** An account as it is stored. */
+export const accountJson = z
+  .string()
+  .transform((text, ctx): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch {
+      ctx.addIssue('is not JSON')
+      return z.NEVER
+    }
+  })
+  .pipe(account)
 
 const record = z.object({
-  roles: z.string(),
-  sessions: z.array(z.object({ sid: z.string(), used: z.number(), ends: z.number() })),
+  roles: roleNames,
+  sessions: z.array(z.object({ sid: z.string(), gen: z.string(), used: z.number(), ends: z.number() })),
 })
 
 /** Looks for a live session in a user's record. Absent, unreadable and expired all mean no. */
@@ -40,7 +51,8 @@ export function findLive(
   { sid, nowMs, idleMs }: { readonly sid: string; readonly nowMs: number; readonly idleMs: number },
 ): CheckedSession {
   const found = parseRecord(stored)
-  const session = found?.sessions.find((one) => one.sid === sid)
+  // A session without a generation is the mark of one that was ended because of reuse.
+  const session = found?.sessions.find((one) => one.sid === sid && /^\d+$/.test(one.gen))
   if (!found || !session || nowMs >= session.ends || nowMs >= session.used + idleMs) return { status: 'ended' }
   return { status: 'live', roles: found.roles }
 }

@@ -24,8 +24,8 @@ export interface SessionGrant {
   readonly clientId: string
   readonly roles: string
   readonly authAtMs: number
-  /** Absolute expiry: no rotation moves it. */
-  readonly endsAtMs: number
+  /** When it ends unless it is used again: its idle or its absolute expiry, which no rotation moves. */
+  readonly lastsUntilMs: number
 }
 
 export interface Opening {
@@ -78,7 +78,7 @@ export interface Store {
   /** The account of a canonical username. */
   findAccount(username: string): Promise<Account | undefined>
   createAccount(account: Account): Promise<'created' | 'taken'>
-  /** A login; `superseded` are the sessions it ended. `changed`: the account is not the one that was read before. */
+  /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. */
   openSession(
     opening: Opening,
   ): Promise<
@@ -91,7 +91,7 @@ export interface Store {
   ): Promise<
     Result<{ readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant }, RefreshFailure>
   >
-  /** A logout. `gone`: there was no such session any more. */
+  /** A logout. `gone`: there was no such session any more, perhaps because the store was asked twice. */
   endSession(ending: Ending): Promise<'ended' | 'gone'>
   /** Is the session of this access token live, and the token not denied? One trip. */
   check(token: {

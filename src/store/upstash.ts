@@ -2,10 +2,10 @@
 import { Redis } from '@upstash/redis/cloudflare'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
-import { failed, ok } from '../failure.ts'
+import { failed, ok, StoreUnavailable } from '../failure.ts'
 import { createKeyNames } from './keys.ts'
 import { createResilience } from './resilience.ts'
-import { findLive, readAccount, writeAccount } from './schema.ts'
+import { accountJson, findLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import type { SessionGrant, Store } from './store.ts'
 
@@ -50,11 +50,11 @@ export function createUpstashStore(config: StoreConfig): Store {
   const feedMs = accessMs + FEED_LEEWAY_SECONDS * 1000
   const sessionLimits = [config.sessionsPerUser, accessMs, feedMs]
 
-  /** Makes a script callable; a reply of another shape is a store that makes no sense, not an answer. */
+  /** Makes a script callable. */
   function script<T>(source: string, reply: z.ZodType<T>) {
     const prepared = redis.createScript(source)
-    return (keysUsed: string[], args: readonly (string | number)[]) =>
-      guarded(async () => reply.parse(await prepared.exec(keysUsed, args.map(String))))
+    return async (keysUsed: string[], args: readonly (string | number)[]) =>
+      readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String))))
   }
   const openSession = script(scripts.openSession, openReply)
   const rotate = script(scripts.rotate, rotateReply)
@@ -64,11 +64,11 @@ export function createUpstashStore(config: StoreConfig): Store {
   const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
 
   return {
-    findAccount: (username) =>
-      guarded(async () => {
-        const stored = getReply.parse(await redis.get(await keys.account(username)))
-        return stored === null ? undefined : readAccount(stored)
-      }),
+    async findAccount(username) {
+      const key = await keys.account(username)
+      const stored = readReply(getReply, await guarded(() => redis.get(key)))
+      return stored === null ? undefined : readReply(accountJson, stored)
+    },
 
     createAccount: async (account) => createAccount([await keys.account(account.username)], [writeAccount(account)]),
 
@@ -80,7 +80,8 @@ export function createUpstashStore(config: StoreConfig): Store {
         [sid, familyDigest, clientId, hash, newHash ?? '', nowMs, idleMs, endsAtMs, ...sessionLimits],
       )
       if (status === 'changed') return { status }
-      return { status, grant: { clientId, roles: roles ?? '', authAtMs: nowMs, endsAtMs }, superseded }
+      const lastsUntilMs = nowMs + Math.min(idleMs, config.absoluteSeconds * 1000)
+      return { status, grant: { clientId, roles: roles ?? '', authAtMs: nowMs, lastsUntilMs }, superseded }
     },
 
     async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs }) {
@@ -90,8 +91,8 @@ export function createUpstashStore(config: StoreConfig): Store {
         [sid, generation, familyDigest, attemptDigest, clientIds.join(' '), nowMs, ...window],
       )
       if (reply.length === 1) return failed({ reason: reply[0] })
-      const [how, clientId, roles, authAtMs, endsAtMs] = reply
-      const grant: SessionGrant = { clientId, roles, authAtMs, endsAtMs }
+      const [how, clientId, roles, authAtMs, lastsUntilMs] = reply
+      const grant: SessionGrant = { clientId, roles, authAtMs, lastsUntilMs }
       return ok({ how, grant })
     },
 
@@ -108,11 +109,11 @@ export function createUpstashStore(config: StoreConfig): Store {
       const [record, denial] =
         checkReads === 'primary'
           ? await check(both, [])
-          : await guarded(async () => checkReply.parse(await redis.mget(...both)))
+          : readReply(checkReply, await guarded(() => redis.mget(...both)))
       return denial === null ? findLive(record, { sid, nowMs, idleMs }) : { status: 'denied' }
     },
 
-    readKeyRing: () => guarded(async () => getReply.parse(await redis.get(keys.keyRing)) ?? ''),
+    readKeyRing: async () => readReply(getReply, await guarded(() => redis.get(keys.keyRing))) ?? '',
 
     replaceKeyRing: ({ read, next, withdrawn }) =>
       replaceKeyRing(
@@ -120,4 +121,11 @@ export function createUpstashStore(config: StoreConfig): Store {
         [read, next, withdrawn?.kid ?? '', (withdrawn?.nowMs ?? 0) + accessMs, feedMs],
       ),
   }
+}
+
+/** Reads a reply. One of another shape is a store that makes no sense, not an answer. @throws {StoreUnavailable} */
+function readReply<T>(shape: z.ZodType<T>, reply: unknown): T {
+  const parsed = shape.safeParse(reply)
+  if (parsed.success) return parsed.data
+  throw new StoreUnavailable('unreadable reply')
 }

@@ -34,11 +34,17 @@ export function ringTimes(config: Config): RingTimes {
   }
 }
 
-/** Reads the ring, and adds the one key that it lacks, if it lacks one. */
-export async function tendRing(tools: RingTools, nowMs: number): Promise<RingChange> {
-  return change(tools, async (ring) =>
-    isBehind(ring, nowMs, tools.times) ? withNewKey(tools, ring, nowMs) : undefined,
-  )
+/**
+ * Reads the ring, and adds the one key that it lacks, if it lacks one. A store that has lost its ring is given back the one
+ * that is `remembered`: a new one would make bad tokens of good ones.
+ */
+export async function tendRing(tools: RingTools, nowMs: number, remembered: Ring = []): Promise<RingChange> {
+  return change(tools, async (stored) => {
+    const isLost = stored.length === 0 && remembered.length > 0
+    const ring = isLost ? remembered : stored
+    if (isBehind(ring, nowMs, tools.times)) return withNewKey(tools, ring, nowMs)
+    return isLost ? { ring } : undefined
+  })
 }
 
 /** The standby signs as soon as verifiers know it, and a new standby is added. */

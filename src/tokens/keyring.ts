@@ -44,8 +44,9 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
   let askedAtMs = -Infinity
 
   async function read(): Promise<Held> {
-    const change = await tendRing(tools, clock.nowMs())
-    if (change.added) log.event('key.added', { kid: change.added.kid, alg: change.added.alg })
+    const change = await tendRing(tools, clock.nowMs(), held?.ring)
+    if (change.ours && change.added) log.event('key.added', { kid: change.added.kid, alg: change.added.alg })
+    if (change.ours && !change.added) log.event('key.restored', { detail: 'the store had lost the key ring' })
     return open(change.ring)
   }
 

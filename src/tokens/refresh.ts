@@ -68,10 +68,13 @@ export async function parseRefreshToken(
   // 91 characters carry two bits more than the body: only one spelling of them is a token.
   if (base64url.encode(body) !== encoded) return failed({ reason: 'malformed' })
   if (!(await isGenuine(body, macKeys))) return failed({ reason: 'malformed' })
+  const generation = new DataView(body.buffer).getUint32(2 * ID_BYTES)
+  // It could have no successor.
+  if (generation === GENERATION_LIMIT) return failed({ reason: 'malformed' })
   return ok({
     userId: base64url.encode(body.subarray(0, ID_BYTES)),
     sid: base64url.encode(body.subarray(ID_BYTES, 2 * ID_BYTES)),
-    generation: new DataView(body.buffer).getUint32(2 * ID_BYTES),
+    generation,
     familySecret: body.slice(SECRET_OFFSET, MAC_OFFSET),
   })
 }

@@ -7,15 +7,20 @@ export interface DerivedKeys {
   readonly refreshMac: CryptoKey
   /** 256-bit key under which signing keys are sealed. */
   readonly keySeal: Uint8Array<ArrayBuffer>
+  /** HMAC-SHA-256 key of what a log may only hold in a form that nobody can guess back. */
+  readonly logMac: CryptoKey
   /** argon2's secret parameter: a stolen database alone cannot be cracked. */
   readonly passwordSecret: Uint8Array<ArrayBuffer>
 }
+
+const hmac = { name: 'HMAC', hash: 'SHA-256', length: 256 }
 
 /** The labels are part of the stored format: a new meaning needs a new label. */
 const labels = {
   refreshMac: 'latchkey refresh-token mac v1',
   keySeal: 'latchkey signing-key seal v1',
   passwordSecret: 'latchkey password secret v1',
+  logMac: 'latchkey log digest v1',
 }
 
 export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<DerivedKeys> {
@@ -27,9 +32,10 @@ export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<Deriv
     info: encoder.encode(label),
   })
   const bits = async (label: string) => new Uint8Array(await crypto.subtle.deriveBits(parameters(label), root, 256))
-  const hmac = { name: 'HMAC', hash: 'SHA-256', length: 256 }
+  const mac = (label: string) => crypto.subtle.deriveKey(parameters(label), root, hmac, false, ['sign'])
   return {
-    refreshMac: await crypto.subtle.deriveKey(parameters(labels.refreshMac), root, hmac, false, ['sign']),
+    refreshMac: await mac(labels.refreshMac),
+    logMac: await mac(labels.logMac),
     keySeal: await bits(labels.keySeal),
     passwordSecret: await bits(labels.passwordSecret),
   }

@@ -15,16 +15,25 @@ export interface SessionTokens {
   readonly refreshExpiresInSeconds: number
 }
 
-/** `refreshToken` is the generation that the client holds from now on. No access token outlives its session. */
+interface Issue {
+  readonly ring: KeyRing
+  readonly grant: SessionGrant
+  /** The generation that the client holds from now on. */
+  readonly refreshToken: RefreshToken
+  /** The time at which the session was granted. */
+  readonly nowMs: number
+}
+
+/** No access token outlives its session. */
 export async function issueTokens(
-  { config, macKeys, clock, random }: Pick<Parts, 'config' | 'macKeys' | 'clock' | 'random'>,
-  { ring, grant, refreshToken }: { ring: KeyRing; grant: SessionGrant; refreshToken: RefreshToken },
+  { config, macKeys, random }: Pick<Parts, 'config' | 'macKeys' | 'random'>,
+  { ring, grant, refreshToken, nowMs }: Issue,
 ): Promise<SessionTokens> {
-  const { clientId, roles, authAtMs, endsAtMs } = grant
+  const { clientId, roles, authAtMs, lastsUntilMs } = grant
   const client = config.clients.find(({ id }) => id === clientId)
   if (!client) throw new Error(`client ${clientId} of a live session is not configured`)
-  const now = seconds(clock.nowMs())
-  const remainingSeconds = seconds(endsAtMs) - now
+  const now = seconds(nowMs)
+  const remainingSeconds = seconds(lastsUntilMs - nowMs)
   const expiresInSeconds = Math.min(config.accessTtlSeconds, remainingSeconds)
   const [audience] = client.audiences
   const accessToken = await signAccessToken(
@@ -49,7 +58,7 @@ export async function issueTokens(
     accessToken,
     expiresInSeconds,
     refreshToken: await mintRefreshToken(refreshToken, macKeys),
-    refreshExpiresInSeconds: Math.min(config.idleSeconds, remainingSeconds),
+    refreshExpiresInSeconds: remainingSeconds,
   }
 }
 

@@ -70,6 +70,21 @@ describe('a browser', () => {
       expect((await post('/v1/logout', cookie)).status).toBe(204)
   })
 
+  it('signs out by its cookie even when the body has a token that means nothing', async () => {
+    for (const refresh_token of ['', 'rubbish']) {
+      const signedIn = await login(await createUser(stack))
+      const body = json({ refresh_token }, { Origin: webOrigin, Cookie: cookieOf(signedIn) })
+      expect((await stack.request('/v1/logout', body)).status).toBe(204)
+      expect(await refusal(await post('/v1/refresh', cookieOf(signedIn)))).toBe('401 session_unknown')
+    }
+  })
+
+  it('can sign out when all of its tokens have run out', async () => {
+    const answer = await post('/v1/logout', undefined, { Origin: webOrigin, Authorization: 'Bearer expired' })
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('Clear-Site-Data')).toBe('"cache", "storage"')
+  })
+
   it('keeps its cookie when a refresh is refused, since it may already hold a newer one', async () => {
     const user = await createUser(stack)
     const older = await login(user)

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { createHasher } from '../../src/accounts/hasher.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
 import { createKeyNames } from '../../src/store/keys.ts'
-import { readAccount, writeAccount } from '../../src/store/schema.ts'
+import { accountJson, writeAccount } from '../../src/store/schema.ts'
 import { systemRandom } from '../../src/system.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { startStack, testSecret, type Stack } from '../support/stack.ts'
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 async function storedAccount(username: string) {
   const key = await createKeyNames(1).account(username)
-  return { key, account: readAccount((await direct.get(key)) ?? '') }
+  return { key, account: accountJson.parse(await direct.get(key)) }
 }
 
 describe('a password hash', () => {

@@ -49,9 +49,8 @@ describe('refreshing', () => {
     const answers = await Promise.all(
       Array.from({ length: 100 }, async () => refusal(await user.refresh(first.refresh_token))),
     )
-    expect(answers.filter((answer) => answer === '401 refresh_reused')).toHaveLength(1)
-    expect(answers.filter((answer) => answer === '401 session_unknown')).toHaveLength(99)
-    expect(await refusal(await user.refresh(third.refresh_token))).toBe('401 session_unknown')
+    expect(new Set(answers)).toEqual(new Set(['401 refresh_reused']))
+    expect(await refusal(await user.refresh(third.refresh_token))).toBe('401 refresh_reused')
     expect(await refusal(await verify(third.access_token))).toBe('401 invalid_token')
   })
 
@@ -74,7 +73,6 @@ describe('refreshing', () => {
     await user.refreshed(refresh_token)
     await stack.advanceClock(11_000)
     expect(await refusal(await user.refresh(refresh_token))).toBe('401 refresh_reused')
-    expect(await refusal(await user.refresh(refresh_token))).toBe('401 session_unknown')
   })
 
   it('gives a lost answer again without a key within the window', async () => {

@@ -127,11 +127,14 @@ describe('the service', () => {
       for (const path of ['/healthz', '/readyz', '/v1/verify', '/.well-known/jwks.json']) {
         const answer = await wrong.request(path)
         expect(await refusal(answer)).toBe('500 misconfigured')
+        expect(answer.headers.get('X-Request-Id')).toMatch(/^[\w-]{36}$/)
+        expect(answer.headers.get('Cache-Control')).toBe('no-store')
       }
       const log = wrong.printed.join('\n')
       expect(log).toContain('ACCESS_TTL_SECONDS: must be from 30 to 600')
       expect(log).toContain('LATCHKEY_SECRET: must be 32 random bytes')
       expect(log).not.toContain('planted')
+      expect(wrong.events).toHaveLength(2)
     } finally {
       await wrong.stop()
     }

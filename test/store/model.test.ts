@@ -44,24 +44,29 @@ class Model {
   nowMs = T0
   /** The one live session, as the store knows it. */
   live: { index: number; generation: number; attempt: string; usedMs: number; endsMs: number } | undefined
+  /** The session that was ended because of reuse, if nothing came after it. */
+  reused: number | undefined
   /** The newest generation that clients of each session hold. */
   readonly newest: number[] = []
 
   login(): void {
     this.newest.push(0)
     const index = this.newest.length - 1
+    this.reused = undefined
     this.live = { index, generation: 0, attempt: '', usedMs: this.nowMs, endsMs: this.nowMs + ABSOLUTE_MS }
   }
 
   rotate(index: number, generation: number, attempt: string): string {
     const { live, nowMs } = this
+    if (this.reused === index) return 'reused'
     if (!live) return 'unknown'
     if (live.index !== index) return 'superseded'
-    if (nowMs >= live.endsMs || nowMs >= live.usedMs + IDLE_MS) return 'expired'
+    if (Math.min(live.endsMs, live.usedMs + IDLE_MS) - nowMs < 1000) return 'expired'
     if (generation < live.generation) {
       const isPrevious = generation === live.generation - 1
       if (isPrevious && (attempt === live.attempt || nowMs - live.usedMs <= WINDOW_MS)) return 'replayed'
       this.live = undefined
+      this.reused = index
       return 'reused'
     }
     const how = generation === live.generation ? 'rotated' : 'recovered'

@@ -20,6 +20,7 @@ describe('an unknown failure', () => {
       clock: systemClock,
       random: systemRandom,
       log: createLog((line) => logged.push(line), systemClock),
+      logDigest: (value) => Promise.resolve(value),
       store,
       liveCheck: createLiveCheck({ store, clock: systemClock, cacheMs: 0, staleMs: 0 }),
       keyRing: {

@@ -130,6 +130,19 @@ describe('the configuration', () => {
     expect(problemsOf({ UPSTASH_REDIS_REST_URL: 'http://example.upstash.io' })).toHaveLength(1)
     expect(problemsOf({ UPSTASH_REDIS_REST_URL: 'redis://localhost:6379' })).toHaveLength(1)
   })
+
+  it.each(['https://x.upstash.io\n', 'https:x.upstash.io', 'https://u:p@x.upstash.io', 'https://x.upstash.io?a=b'])(
+    'refuses the store address %j, which its client could not use',
+    (url) => {
+      expect(problemsOf({ UPSTASH_REDIS_REST_URL: url })).toHaveLength(1)
+    },
+  )
+
+  it('refuses a store token with a line break, and a service without a secret', () => {
+    expect(problemsOf({ UPSTASH_REDIS_REST_TOKEN: 'token\n' })).toHaveLength(1)
+    const digest = createHash('sha256').update('').digest('base64url')
+    expect(clientProblems({ kind: 'service', origins: [], secret_digest: `sha256:${digest}` })).toHaveLength(1)
+  })
 })
 
 describe('wrangler.toml', () => {

@@ -25,7 +25,7 @@ const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: 
 const anyToken = fc.record({
   userId: bytes(16).map((id) => base64url.encode(id)),
   sid: bytes(16).map((id) => base64url.encode(id)),
-  generation: fc.integer({ min: 0, max: 0xffff_ffff }),
+  generation: fc.integer({ min: 0, max: 0xffff_fffe }),
   familySecret: bytes(16).map((secret) => new Uint8Array(secret)),
 })
 
@@ -103,6 +103,8 @@ describe('a refresh token', () => {
   it('is never minted beyond the last generation', async () => {
     const token = { ...beginFamily(systemRandom, 'A'.repeat(22)), generation: 0x1_0000_0000 }
     await expect(mintRefreshToken(token, macKeys)).rejects.toThrow(RangeError)
+    const last = await mintRefreshToken({ ...token, generation: 0xffff_ffff }, macKeys)
+    expect(await parseRefreshToken(last, macKeys)).toEqual(malformed)
   })
 
   it('is known to the store by a digest that tells its families apart', async () => {

@@ -43,6 +43,7 @@ function ringStore() {
     tools,
     ring: (): Ring => parseRing(stored),
     writes: () => writes,
+    lose: () => void (stored = ''),
     setDown: (down: boolean) => void (isDown = down),
   }
 }
@@ -89,6 +90,23 @@ describe('tending the ring', () => {
     await tendRing(tools, T0)
     await tendRing({ ...tools, signingAlg: 'EdDSA' }, T0 + times.publishAheadMs)
     expect(ring().map(({ alg }) => alg)).toEqual(['ES256', 'EdDSA'])
+  })
+})
+
+describe('a store that has lost its ring', () => {
+  it('is given back the one that an isolate remembers, and no good token becomes a bad one', async () => {
+    const { tools, ring, lose } = ringStore()
+    let nowMs = T0
+    const clock = { nowMs: () => nowMs }
+    const logged: string[] = []
+    const source = createKeyRing({ ...tools, clock, log: createLog((line) => logged.push(line), clock) })
+    const before = await source.current()
+    const stored = ring()
+    lose()
+    nowMs += 2 * MINUTE_MS
+    expect((await source.current()).signing.kid).toBe(before.signing.kid)
+    expect(ring()).toEqual(stored)
+    expect(logged.at(-1)).toContain('key.restored')
   })
 })
 

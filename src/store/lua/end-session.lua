@@ -14,7 +14,8 @@ end
 
 local record = load(KEYS[1])
 local session, place = find(record, sid)
-if not session or (digest ~= '' and session.digest ~= digest) then return { 'gone' } end
+if not session or session.gen == REUSED then return { 'gone' } end
+if digest ~= '' and session.digest ~= digest then return { 'gone' } end
 table.remove(record.sessions, place)
 save(KEYS[1], record, now_ms, idle_ms)
 announce(KEYS[2], 'sid', sid, now_ms + access_ms, window_ms)

@@ -3,7 +3,7 @@
 -- ARGV    sid, family digest, client, hash that was checked, hash to put in its place ('' to keep it),
 --         now_ms, idle_ms, ends_ms, limit of sessions, access_ms, window_ms
 -- returns {'opened', roles, sid ended, ...} or {'changed'}: the account is not the one whose password was checked
--- Asked twice with the same sid it answers `opened` and changes nothing.
+-- Asked twice with the same sid it answers `opened`, without the sids, and changes nothing.
 local sid, digest, client, checked_hash, new_hash = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now_ms, idle_ms, ends_ms, limit = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local access_ms, window_ms = tonumber(ARGV[10]), tonumber(ARGV[11])
@@ -23,7 +23,7 @@ end
 
 local kept = {}
 for _, session in ipairs(record.sessions) do
-  if not has_expired(session, now_ms, idle_ms) then kept[#kept + 1] = session end
+  if session.gen ~= REUSED and not has_expired(session, now_ms, idle_ms) then kept[#kept + 1] = session end
 end
 table.sort(kept, function(a, b) return a.used > b.used end)
 

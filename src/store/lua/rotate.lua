@@ -2,23 +2,30 @@
 -- KEYS[1] session record  KEYS[2] revocation feed
 -- ARGV    sid, generation, family digest, attempt digest, clients allowed (space-separated),
 --         now_ms, replay_ms, idle_ms, limit of sessions, access_ms, window_ms
--- returns {'rotated' | 'replayed' | 'recovered', client, roles, auth_ms, ends_ms}
+-- returns {'rotated' | 'replayed' | 'recovered', client, roles, auth_ms, last_ms}; the session ends at last_ms unless used
 --      or {'reused' | 'superseded' | 'unknown' | 'expired' | 'foreign'}
--- Asked twice with the same attempt it answers `replayed` and changes nothing.
+-- Asked twice with the same attempt it answers `replayed`, or `reused` again, and changes nothing.
 local sid, generation, digest, attempt, clients = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local now_ms, replay_ms, idle_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local limit, access_ms, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local record = load(KEYS[1])
-local session, place = find(record, sid)
--- Only a full record can have pushed a session out; from one with room it went by a logout.
-if not session then return { #record.sessions >= limit and 'superseded' or 'unknown' } end
+local session = find(record, sid)
+if not session then
+  local live = 0
+  for _, other in ipairs(record.sessions) do
+    if other.gen ~= REUSED then live = live + 1 end
+  end
+  -- Only a full record can have pushed a session out; from one with room it went by a logout.
+  return { live >= limit and 'superseded' or 'unknown' }
+end
 if session.digest ~= digest then return { 'unknown' } end
+if session.gen == REUSED then return { 'reused' } end
 if not string.find(' ' .. clients .. ' ', ' ' .. session.client .. ' ', 1, true) then return { 'foreign' } end
 
 local function granted(status)
   return { status, session.client, record.roles,
-    string.format('%.0f', session.auth), string.format('%.0f', session.ends) }
+    string.format('%.0f', session.auth), string.format('%.0f', last_ms(session, idle_ms)) }
 end
 
 if has_expired(session, now_ms, idle_ms) then return { 'expired' } end
@@ -29,7 +36,7 @@ if generation < current then
   local in_window = math.abs(now_ms - session.used) <= replay_ms
   if generation == current - 1 and (attempt == session.attempt or in_window) then return granted('replayed') end
   announce(KEYS[2], 'sid', sid, now_ms + access_ms, window_ms)
-  table.remove(record.sessions, place)
+  session.gen = REUSED
   save(KEYS[1], record, now_ms, idle_ms)
   return { 'reused' }
 end
