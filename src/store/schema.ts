@@ -5,6 +5,10 @@ import type { Account, CheckedSession } from './store.ts'
 /** Space-separated role names of visible ASCII: they become a header and a claim. */
 const roleNames = z.string().regex(/^([\x21-\x7e]+( [\x21-\x7e]+)*)?$/)
 
+export function isRoles(text: string): boolean {
+  return roleNames.safeParse(text).success
+}
+
 const account = z
   .object({
     user_id: z.string(),

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config.ts'
 import type { Store } from '../store/store.ts'
-import { addKey, bringForward, isBehind, nextActiveFrom, parseRing, withdraw, writeRing } from './ring.ts'
+import { addKey, bringForward, isBehind, nextActiveFrom, parseRing, signingKey, withdraw, writeRing } from './ring.ts'
 import type { Ring, RingKey, RingTimes } from './ring.ts'
 import { makeKey, resealKey, type Seals } from './sealed-key.ts'
 
@@ -47,9 +47,16 @@ export async function tendRing(tools: RingTools, nowMs: number, remembered: Ring
   })
 }
 
-/** The standby signs as soon as verifiers know it, and a new standby is added. */
+/**
+ * The standby signs as soon as verifiers know it, and a new standby is added. Where there is none, the key that is added is
+ * the one that signs as soon as verifiers know it.
+ */
 export async function rotateRing(tools: RingTools, nowMs: number): Promise<RingChange> {
-  return change(tools, (ring) => withNewKey(tools, bringForward(ring, nowMs, tools.times) ?? ring, nowMs))
+  return change(tools, (ring) => {
+    const forwarded = bringForward(ring, nowMs, tools.times)
+    if (forwarded || !signingKey(ring, nowMs)) return withNewKey(tools, forwarded ?? ring, nowMs)
+    return withNewKey(tools, ring, nowMs, nowMs + tools.times.publishAheadMs)
+  })
 }
 
 /**
@@ -75,8 +82,12 @@ interface NextRing {
   readonly withdrawn?: { readonly kid: string; readonly nowMs: number }
 }
 
-async function withNewKey({ signingAlg, seals, times }: RingTools, ring: Ring, nowMs: number): Promise<NextRing> {
-  const activeFrom = nextActiveFrom(ring, nowMs, times)
+async function withNewKey(
+  { signingAlg, seals, times }: RingTools,
+  ring: Ring,
+  nowMs: number,
+  activeFrom = nextActiveFrom(ring, nowMs, times),
+): Promise<NextRing> {
   const added = await makeKey(signingAlg, seals, { created: nowMs, active_from: activeFrom })
   return { ring: addKey(ring, added, nowMs, times), added }
 }

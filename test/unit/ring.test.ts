@@ -129,6 +129,13 @@ describe('rotating by hand', () => {
       expect(key.active_from - key.created).toBeGreaterThanOrEqual(times.publishAheadMs)
   })
 
+  it('of a ring without a standby adds the key that signs next, as soon as verifiers know it', async () => {
+    const { tools, ring } = ringStore()
+    await tendRing(tools, T0)
+    await rotateRing(tools, T0 + MINUTE_MS)
+    expect(ring()[1]?.active_from).toBe(T0 + MINUTE_MS + times.publishAheadMs)
+  })
+
   it('adds one key when two do it at the same instant', async () => {
     const { tools, ring } = ringStore()
     await tendRing(tools, T0)
