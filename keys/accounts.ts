@@ -1,6 +1,6 @@
 /** `npm run accounts -- create NAME`: makes an account where registration is closed, such as the first administrator's. */
 import password from '@inquirer/password'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { createHasher } from '../src/accounts/hasher.ts'
 import { checkPassword, checkUsername } from '../src/accounts/credentials.ts'
 import { parseConfig, type Config } from '../src/config.ts'
@@ -13,6 +13,7 @@ import { systemClock, systemRandom } from '../src/system.ts'
 import { deriveKeys } from '../src/tokens/service-secret.ts'
 import { exitCodes, Refusal } from './answer.ts'
 import { describeOutage } from './operator.ts'
+import { runProgram } from './program.ts'
 import { findTarget } from './target.ts'
 
 interface Options {
@@ -87,12 +88,4 @@ Exit codes:  0 done   1 refused   2 wrong usage   3 store unavailable`,
     process.stdout.write(`${json ? JSON.stringify(made) : text}\n`)
   })
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-  else if (error instanceof Refusal) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = error.exitCode
-  } else throw error
-}
+await runProgram(program)

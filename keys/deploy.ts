@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { localFolder, projectRoot } from '../src/local/project.ts'
 import { BuildError, buildWorker } from '../src/local/worker-bundle.ts'
 import { exitCodes, Refusal } from './answer.ts'
 import { describeFindings, examine, exitCodeOf } from './commands/doctor.ts'
 import { createConsent } from './consent.ts'
+import { runProgram } from './program.ts'
 import { readProduction, secretNames, type Target } from './target.ts'
 
 interface Options {
@@ -80,12 +81,4 @@ const program = new Command('npm run deploy --')
   .addHelpText('after', explanation)
   .action(deploy)
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-  else if (error instanceof Refusal) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = error.exitCode
-  } else throw error
-}
+await runProgram(program)

@@ -1,5 +1,5 @@
 /** `npm run keys -- COMMAND`: the operator's tool for the secret and the signing keys. */
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { StoreUnavailable } from '../src/failure.ts'
 import { projectRoot } from '../src/local/project.ts'
 import { exitCodes, Refusal, type Answer } from './answer.ts'
@@ -12,6 +12,7 @@ import { rotate } from './commands/rotate.ts'
 import { withdraw } from './commands/withdraw.ts'
 import { createConsent, type Consent } from './consent.ts'
 import { createOperator, describeOutage, type Operator } from './operator.ts'
+import { runProgram } from './program.ts'
 import { findTarget, type Target } from './target.ts'
 
 interface Options {
@@ -131,12 +132,4 @@ function parsePort(text: string): number {
   return port
 }
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-  else if (error instanceof Refusal) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = error.exitCode
-  } else throw error
-}
+await runProgram(program)

@@ -1,10 +1,10 @@
 /** What commands work with: the ring's tools on the target's store, and that store's clock. */
-import { Redis } from '@upstash/redis/cloudflare'
 import { z } from 'zod'
 import { parseConfig, type Config } from '../src/config.ts'
 import type { StoreUnavailable } from '../src/failure.ts'
 import { createKeyNames } from '../src/store/keys.ts'
 import { createResilience } from '../src/store/resilience.ts'
+import { createUpstashClient } from '../src/store/upstash-client.ts'
 import { createUpstashStore } from '../src/store/upstash.ts'
 import { systemClock } from '../src/system.ts'
 import { ringTimes, type RingTools } from '../src/tokens/key-changes.ts'
@@ -76,16 +76,9 @@ function ringReader({ store }: RingTools) {
   }
 }
 
-function createProbes({ store: { url, token, timeoutMs, buckets } }: Config) {
-  const redis = new Redis({
-    url,
-    token,
-    retry: { retries: 0 },
-    signal: () => AbortSignal.timeout(timeoutMs),
-    automaticDeserialization: false,
-    enableAutoPipelining: false,
-    enableTelemetry: false,
-  })
+function createProbes({ store }: Config) {
+  const { timeoutMs, buckets } = store
+  const redis = createUpstashClient(store)
   const guarded = createResilience(timeoutMs)
 
   const readClock = () =>

@@ -1,5 +1,4 @@
 /** The store on Upstash Redis, over its REST protocol. */
-import { Redis } from '@upstash/redis/cloudflare'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { failed, ok, StoreUnavailable } from '../failure.ts'
@@ -8,6 +7,7 @@ import { createResilience } from './resilience.ts'
 import { accountJson, findLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import type { SessionGrant, Store } from './store.ts'
+import { createUpstashClient } from './upstash-client.ts'
 
 type StoreConfig = Pick<
   Config,
@@ -32,17 +32,8 @@ const textReply = z.string()
 const getReply = z.string().nullable()
 
 export function createUpstashStore(config: StoreConfig): Store {
-  const { url, token, timeoutMs, buckets, checkReads } = config.store
-  const redis = new Redis({
-    url,
-    token,
-    retry: { retries: 0 },
-    // A function, called for each request: a signal object that fired once would turn later replies into null.
-    signal: () => AbortSignal.timeout(timeoutMs),
-    automaticDeserialization: false,
-    enableAutoPipelining: false,
-    enableTelemetry: false,
-  })
+  const { timeoutMs, buckets, checkReads } = config.store
+  const redis = createUpstashClient(config.store)
   const keys = createKeyNames(buckets)
   const guarded = createResilience(timeoutMs)
   const idleMs = config.idleSeconds * 1000
