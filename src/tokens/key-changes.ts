@@ -4,7 +4,17 @@
  */
 import type { Config } from '../config.ts'
 import type { Store } from '../store/store.ts'
-import { addKey, bringForward, isBehind, nextActiveFrom, parseRing, signingKey, withdraw, writeRing } from './ring.ts'
+import {
+  addKey,
+  bringForward,
+  isBehind,
+  nextActiveFrom,
+  parseRing,
+  signingKey,
+  standby,
+  withdraw,
+  writeRing,
+} from './ring.ts'
 import type { Ring, RingKey, RingTimes } from './ring.ts'
 import { makeKey, resealKey, type Seals } from './sealed-key.ts'
 
@@ -60,13 +70,15 @@ export async function rotateRing(tools: RingTools, nowMs: number): Promise<RingC
 }
 
 /**
- * Takes a key out of use at once and tells verifiers through the revocation feed. The standby signs from now on, and a new
- * standby is added. `ours` is false and nothing is changed if the ring has no such key.
+ * Takes a key out of use at once and tells verifiers through the revocation feed. If it signed, the standby signs from now
+ * on, and a new one is added. `ours` is false and nothing is changed if the ring has no such key.
  */
 export async function withdrawKey(tools: RingTools, kid: string, nowMs: number): Promise<RingChange> {
   const make = async (ring: Ring) => {
     const without = withdraw(ring, kid, nowMs)
-    return without && { ...(await withNewKey(tools, without, nowMs)), withdrawn: { kid, nowMs } }
+    if (!without) return undefined
+    const next = standby(without, nowMs) ? { ring: without } : await withNewKey(tools, without, nowMs)
+    return { ...next, withdrawn: { kid, nowMs } }
   }
   return change(tools, make)
 }

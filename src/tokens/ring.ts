@@ -107,7 +107,8 @@ export function withdraw(ring: Ring, kid: string, nowMs: number): Ring | undefin
   })
 }
 
-function standby(ring: Ring, nowMs: number): RingKey | undefined {
+/** The key that is published and does not sign yet. */
+export function standby(ring: Ring, nowMs: number): RingKey | undefined {
   return ring.find((key) => isUsable(key, nowMs) && key.active_from > nowMs)
 }
 

@@ -1,12 +1,11 @@
-import { cp, mkdtemp, readFile, rm, stat, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { projectRoot } from '../../src/local/project.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
 import { runTool, type CommandRun } from '../support/command-line.ts'
+import { copyOfProject } from '../support/project-copy.ts'
 import { startTestBridge, startTestRedis, type TestBridge } from '../support/redis.ts'
 import { testConfig, testSecret, testVariables } from '../support/stack.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
@@ -259,13 +258,3 @@ describe('npm run deploy', () => {
     expect((await runTool('deploy', ['--nope'], { env: {} })).code).toBe(2)
   })
 })
-
-/** The project's sources in a folder of their own, with the installed packages. */
-async function copyOfProject(): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'latchkey-project-'))
-  onTestFinished(() => rm(root, { recursive: true, force: true }))
-  for (const name of ['src', 'keys', 'package.json', 'wrangler.toml'])
-    await cp(join(projectRoot, name), join(root, name), { recursive: true })
-  await symlink(join(projectRoot, 'node_modules'), join(root, 'node_modules'))
-  return root
-}

@@ -159,6 +159,18 @@ describe('withdrawing a key', () => {
     expect(publishedKeys(ring(), nowMs, times)).toHaveLength(2)
   })
 
+  it('that does not sign any longer needs no other in its place', async () => {
+    const { tools, ring } = ringStore()
+    await tendRing(tools, T0)
+    await tendRing(tools, T0 + times.publishAheadMs)
+    await rotateRing(tools, T0 + DAY_MS)
+    const retired = ring()[0]?.kid ?? ''
+    const change = await withdrawKey(tools, retired, T0 + DAY_MS + MINUTE_MS)
+    expect(change).toMatchObject({ ours: true })
+    expect(change.added).toBeUndefined()
+    expect(ring()).toHaveLength(3)
+  })
+
   it('of a ring without a standby makes a key that signs at once', async () => {
     const { tools, ring } = ringStore()
     await tendRing(tools, T0)
