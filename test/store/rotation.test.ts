@@ -1,25 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
-import { outcomeOf, startTestStore, storeUser, type StoredUser, type TestStore } from '../support/store.ts'
+import { outcomeOf, startTestStore, storeForms, storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
 const T0 = 1_800_000_000_000
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-const forms = [
-  { name: 'with the strict script form', scriptForm: 'strict' },
-  { name: 'with the plain script form', scriptForm: 'plain' },
-  { name: 'on a server in cluster mode', scriptForm: 'strict', cluster: true, buckets: 16 },
-] as const
-
-describe.each(forms)('the rotation table $name', ({ scriptForm, ...form }) => {
-  const buckets = 'buckets' in form ? form.buckets : 1
+describe.each(storeForms)('the rotation table $name', ({ scriptForm, cluster, buckets }) => {
   let started: TestStore
   let store: Store
   let user: StoredUser
 
   beforeAll(async () => {
-    started = await startTestStore({ scriptForm, cluster: 'cluster' in form })
+    started = await startTestStore({ scriptForm, cluster })
     store = started.connect({ STORE_BUCKETS: String(buckets) })
   })
   afterAll(() => started.stop())

@@ -24,6 +24,13 @@ export interface TestStoreOptions {
   readonly cluster?: boolean
 }
 
+/** What every script must work with. Redis refuses Upstash's own flag, so the bridge makes these of it. */
+export const storeForms = [
+  { name: 'with the strict script form', scriptForm: 'strict', cluster: false, buckets: 1 },
+  { name: 'with the plain script form', scriptForm: 'plain', cluster: false, buckets: 1 },
+  { name: 'on a server in cluster mode', scriptForm: 'strict', cluster: true, buckets: 16 },
+] as const
+
 /** The real adapter on a real Redis behind the bridge. */
 export async function startTestStore({ scriptForm = 'strict', cluster = false }: TestStoreOptions = {}) {
   const redis = await startTestRedis({ extraConfig: cluster ? ['cluster-enabled yes'] : [] })
