@@ -4,6 +4,7 @@
  */
 import { base64url } from 'jose'
 import { z } from 'zod'
+import { jsonText } from './json-text.ts'
 
 /** An application that signs users in, or a service that asks about tokens. RFC 6749 section 2. */
 export interface Client {
@@ -127,16 +128,7 @@ const client = z
   })
   .transform(({ secret_digest, ...rest }): Client => ({ ...rest, secretDigest: secret_digest }))
 
-const clients = z
-  .string()
-  .transform((value, ctx): unknown => {
-    try {
-      return JSON.parse(value)
-    } catch {
-      ctx.addIssue('must be a JSON array of clients')
-      return z.NEVER
-    }
-  })
+const clients = jsonText
   .pipe(z.array(client).min(1))
   .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'has two clients with the same id')
 

@@ -54,6 +54,9 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
+/** The store answers, and holds no key ring that this service's secret opens. */
+export class KeyRingUnreadable extends StoreUnavailable {}
+
 /** An answer as it goes out: RFC 9457 members plus headers. */
 export interface Wire {
   readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503

@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../../src/failure.ts'
-import { isBehind, publishedKeys, signingKey, type Ring } from '../../src/tokens/ring.ts'
+import { isBehind, publishedKeys, signingKey, standby, type Ring } from '../../src/tokens/ring.ts'
 import { exitCodes, Refusal, type Answer, type ExitCode } from '../answer.ts'
 import { createOperator, describeOutage, type Operator } from '../operator.ts'
 import { describeForeign, sealingOf } from '../sealing.ts'
@@ -120,11 +120,10 @@ function checkTimes(ring: Ring, now: number, { tools }: Operator): Finding {
   const tended = 'The cron trigger adds it: see that it runs, or run npm run keys -- rotate.'
   const signing = signingKey(ring, now)
   if (!signing) return problem('ring', 'no key signs.', 'Any request to the service makes one: see that it runs.')
-  const hasStandby = ring.some((key) => key.withdrawn_at === undefined && key.active_from > now)
   if (isBehind(ring, now, tools.times)) return warning('ring', 'a key signs, and there is no standby.', tended)
   return fine(
     'ring',
-    hasStandby ? 'a key signs, and there is a standby.' : 'a first key signs; its standby is not due yet.',
+    standby(ring, now) ? 'a key signs, and there is a standby.' : 'a first key signs; its standby is not due yet.',
   )
 }
 

@@ -1,5 +1,13 @@
 import Table from 'cli-table3'
-import { signingKey, stateOf, type Ring, type RingKey, type RingTimes } from '../../src/tokens/ring.ts'
+import {
+  signingKey,
+  standby,
+  stateOf,
+  successorOf,
+  type Ring,
+  type RingKey,
+  type RingTimes,
+} from '../../src/tokens/ring.ts'
 import type { Answer } from '../answer.ts'
 import type { Operator } from '../operator.ts'
 import { inLocalTime, inUtc, inWords } from '../times.ts'
@@ -16,7 +24,7 @@ export async function list({ tools, readRing, nowMs }: Operator): Promise<Answer
 
 /** A key for programs: times in UTC. */
 export function describeKey(key: RingKey, ring: Ring, now: number, times: RingTimes) {
-  const end = endOf(key, ring)
+  const end = endOf(key, ring, now)
   return {
     kid: key.kid,
     alg: key.alg,
@@ -39,16 +47,15 @@ function tableOf(ring: Ring, now: number, times: RingTimes): string {
     timeMs === undefined ? '' : `${inLocalTime(timeMs)}\n${inWords(timeMs, now)}`
   for (const key of ring) {
     const state = stateOf(key, ring, now, times)
-    table.push([key.kid, key.alg, state, cell(key.created), cell(key.active_from), cell(endOf(key, ring))])
+    table.push([key.kid, key.alg, state, cell(key.created), cell(key.active_from), cell(endOf(key, ring, now))])
   }
   const lines = table.toString().split('\n')
   return lines.map((line) => line.trimEnd()).join('\n')
 }
 
 /** When it stops or stopped to sign, as far as that is known: its successor's time, or its withdrawal. */
-function endOf(key: RingKey, ring: Ring): number | undefined {
-  if (key.withdrawn_at !== undefined) return key.withdrawn_at
-  return ring.find((other) => other.active_from > key.active_from && other.withdrawn_at === undefined)?.active_from
+function endOf(key: RingKey, ring: Ring, now: number): number | undefined {
+  return key.withdrawn_at ?? successorOf(key, ring, now)?.active_from
 }
 
 const noLines = {
@@ -72,7 +79,7 @@ const noLines = {
 /** The ring's signing key and standby, in words; part of what changes answer. */
 export function describeSigning(ring: Ring, now: number): string {
   const signing = signingKey(ring, now)
-  const next = ring.find((key) => key.withdrawn_at === undefined && key.active_from > now)
+  const next = standby(ring, now)
   const first = signing ? `${signing.kid} signs now.` : 'No key signs.'
   if (!next) return first
   return `${first}\n${next.kid} signs from ${inLocalTime(next.active_from)} (${inWords(next.active_from, now)}).`

@@ -1,4 +1,4 @@
-import { publishedKeys, signingKey, stateOf, type Ring, type RingKey } from '../../src/tokens/ring.ts'
+import { publishedKeys, signingKey, standby, stateOf, type Ring, type RingKey } from '../../src/tokens/ring.ts'
 import { withdrawKey } from '../../src/tokens/key-changes.ts'
 import { Refusal, type Answer } from '../answer.ts'
 import type { Consent } from '../consent.ts'
@@ -60,9 +60,9 @@ function has(ring: Ring, { kid }: RingKey): boolean {
 
 function planFor(key: RingKey, ring: Ring, now: number): string {
   const isSigning = key === signingKey(ring, now)
-  const standby = ring.find((other) => other.withdrawn_at === undefined && other.active_from > now)
-  const next = standby
-    ? `The standby ${standby.kid} signs from now on.`
+  const waiting = standby(ring, now)
+  const next = waiting
+    ? `The standby ${waiting.kid} signs from now on.`
     : 'There is no standby: a new key signs at once, and verifiers that keep the key set refuse its tokens until they fetch it.'
   return (
     `Withdraws ${key.kid} for good: no token of it is accepted any more. ` +

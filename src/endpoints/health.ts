@@ -1,3 +1,4 @@
+import { KeyRingUnreadable, StoreUnavailable } from '../failure.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
 import type { Parts } from '../parts.ts'
@@ -7,15 +8,15 @@ export function healthEndpoint(c: RequestContext): Response {
   return c.json({ status: 'ok' })
 }
 
-/** GET /readyz: the store answers and holds a ring that opens; 503 names what is missing. */
-export function readyEndpoint({ store, keyRing }: Pick<Parts, 'store' | 'keyRing'>) {
-  const parts = {
-    store: () => store.readKeyRing(),
-    keys: () => keyRing.tend(),
-  }
+/** GET /readyz: the store answers and holds a key ring that opens; 503 names what is missing. */
+export function readyEndpoint({ keyRing }: Pick<Parts, 'keyRing'>) {
   return async (c: RequestContext): Promise<Response> => {
-    const asked = await Promise.allSettled(Object.values(parts).map((ask) => ask()))
-    const missing = Object.keys(parts).filter((_, i) => asked[i]?.status === 'rejected')
-    return missing.length > 0 ? problem(c, { reason: 'not_ready', missing }) : c.json({ status: 'ready' })
+    try {
+      await keyRing.tend()
+      return c.json({ status: 'ready' })
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      return problem(c, { reason: 'not_ready', missing: [error instanceof KeyRingUnreadable ? 'keys' : 'store'] })
+    }
   }
 }

@@ -74,7 +74,6 @@ async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Res
 }
 
 /** Undefined if the account is no longer the one that was read. */
-
 async function openSession(
   parts: Parts,
   attempt: Attempt,

@@ -30,7 +30,7 @@ export interface LiveCheck {
    * @throws {StoreUnavailable} when neither the store nor memory can tell
    */
   check(token: CheckedToken, demand: { readonly fresh: boolean }): Promise<LiveCheckAnswer>
-  /** Drops what is remembered of a user, because this isolate has just ended a session of theirs. */
+  /** Drops what is remembered of a user, because this isolate has just ended a session of theirs, or heard that one is gone. */
   forget(userId: string): void
 }
 

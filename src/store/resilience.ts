@@ -34,7 +34,7 @@ export function createResilience(timeoutMs: number): <T>(call: () => Promise<T>)
   })
   // An attempt that timed out has used up the deadline: the retry is for those that failed sooner.
   const onceMore = retry(
-    handleWhen((error) => !hasTimedOut(error)),
+    handleWhen((error) => isOutage(error) && !hasTimedOut(error)),
     { maxAttempts: 1 },
   )
   const policy = wrap(breaker, timeout(timeoutMs, TimeoutStrategy.Aggressive), onceMore)

@@ -1,5 +1,6 @@
 /** What the store holds, as JSON, and how it is read back. The Lua scripts are the other party to these shapes. */
 import { z } from 'zod'
+import { jsonText } from '../json-text.ts'
 import type { Account, CheckedSession } from './store.ts'
 
 /** Space-separated role names of visible ASCII: they become a header and a claim. */
@@ -32,39 +33,23 @@ export function writeAccount({ userId, username, hash, status, roles, createdAtM
 }
 
 /** An account as it is stored. */
-export const accountJson = z
-  .string()
-  .transform((text, ctx): unknown => {
-    try {
-      return JSON.parse(text)
-    } catch {
-      ctx.addIssue('is not JSON')
-      return z.NEVER
-    }
-  })
-  .pipe(account)
+export const accountJson = jsonText.pipe(account)
 
-const record = z.object({
-  roles: roleNames,
-  sessions: z.array(z.object({ sid: z.string(), gen: z.string(), used: z.number(), ends: z.number() })),
-})
+const record = jsonText.pipe(
+  z.object({
+    roles: roleNames,
+    sessions: z.array(z.object({ sid: z.string(), gen: z.string(), used: z.number(), ends: z.number() })),
+  }),
+)
 
 /** Looks for a live session in a user's record. Absent, unreadable and expired all mean no. */
 export function findLive(
   stored: string | null,
   { sid, nowMs, idleMs }: { readonly sid: string; readonly nowMs: number; readonly idleMs: number },
 ): CheckedSession {
-  const found = parseRecord(stored)
+  const { data: found } = record.safeParse(stored)
   // A session without a generation is the mark of one that was ended because of reuse.
   const session = found?.sessions.find((one) => one.sid === sid && /^\d+$/.test(one.gen))
   if (!found || !session || nowMs >= session.ends || nowMs >= session.used + idleMs) return { status: 'ended' }
   return { status: 'live', roles: found.roles }
-}
-
-function parseRecord(stored: string | null): z.infer<typeof record> | undefined {
-  try {
-    return record.parse(JSON.parse(stored ?? ''))
-  } catch {
-    return undefined
-  }
 }

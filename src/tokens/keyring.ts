@@ -1,6 +1,6 @@
 /** The key ring as an isolate holds it: opened, remembered for a minute, tended when it falls behind its times. */
 import type { JWK } from 'jose'
-import { StoreUnavailable } from '../failure.ts'
+import { KeyRingUnreadable, StoreUnavailable } from '../failure.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../system.ts'
 import { tendRing, type RingTools } from './key-changes.ts'
@@ -24,7 +24,7 @@ export interface KeyRingSource {
    * @throws {StoreUnavailable} when there is no usable ring in memory and the store cannot give one
    */
   current(kid?: string): Promise<KeyRing>
-  /** Reads the ring and adds the key that it lacks, if it lacks one. @throws {StoreUnavailable} */
+  /** Reads the ring and adds the key that it lacks, if it lacks one. @throws {StoreUnavailable | KeyRingUnreadable} */
   tend(): Promise<void>
 }
 
@@ -65,7 +65,7 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
       // Not ours, or damaged: the store holds no ring of this service.
-      throw new StoreUnavailable('the key ring does not open with this LATCHKEY_SECRET')
+      throw new KeyRingUnreadable('the key ring does not open with this LATCHKEY_SECRET')
     }
   }
 

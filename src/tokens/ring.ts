@@ -8,6 +8,7 @@
  * standby sign at once, known to every verifier already. All times are milliseconds since the epoch.
  */
 import { z } from 'zod'
+import { jsonText } from '../json-text.ts'
 
 /** A key as it is stored: the private half sealed. */
 const storedKey = z.object({
@@ -22,6 +23,8 @@ const storedKey = z.object({
   sealed: z.string(),
 })
 export type RingKey = z.infer<typeof storedKey>
+
+const ringJson = jsonText.pipe(z.object({ keys: z.array(storedKey).min(1) }))
 
 /** Keys in the order in which they sign. */
 export type Ring = readonly RingKey[]
@@ -39,7 +42,7 @@ export interface RingTimes {
 
 /** The ring of its stored form; empty for ''. @throws if it is not a ring. */
 export function parseRing(stored: string): Ring {
-  return stored === '' ? [] : z.object({ keys: z.array(storedKey).min(1) }).parse(JSON.parse(stored)).keys
+  return stored === '' ? [] : ringJson.parse(stored).keys
 }
 
 export function writeRing(ring: Ring): string {
@@ -49,14 +52,23 @@ export function writeRing(ring: Ring): string {
 export function stateOf(key: RingKey, ring: Ring, nowMs: number, { retiredMs }: RingTimes): KeyState {
   if (key.withdrawn_at !== undefined && key.withdrawn_at <= nowMs) return 'withdrawn'
   if (nowMs < key.active_from) return 'published'
-  const successor = ring.find((other) => other.active_from > key.active_from && isUsable(other, nowMs))
+  const successor = successorOf(key, ring, nowMs)
   if (!successor || nowMs < successor.active_from) return 'signing'
   return nowMs < successor.active_from + retiredMs ? 'retired' : 'gone'
 }
 
-/** The key that signs now, if there is any. */
+/** The key that signs after this one. */
+export function successorOf(key: RingKey, ring: Ring, nowMs: number): RingKey | undefined {
+  return ring.find((other) => other.active_from > key.active_from && isUsable(other, nowMs))
+}
+
+/**
+ * The key that signs now, if there is any. A server whose clock is behind that of the one which made the first key finds none
+ * that is active yet: the earliest signs then, and no second one is made.
+ */
 export function signingKey(ring: Ring, nowMs: number): RingKey | undefined {
-  return ring.findLast((key) => isUsable(key, nowMs) && key.active_from <= nowMs)
+  const usable = ring.filter((key) => isUsable(key, nowMs))
+  return usable.findLast((key) => key.active_from <= nowMs) ?? usable[0]
 }
 
 /** The keys that verifiers are to know. */
@@ -109,7 +121,8 @@ export function withdraw(ring: Ring, kid: string, nowMs: number): Ring | undefin
 
 /** The key that is published and does not sign yet. */
 export function standby(ring: Ring, nowMs: number): RingKey | undefined {
-  return ring.find((key) => isUsable(key, nowMs) && key.active_from > nowMs)
+  const signing = signingKey(ring, nowMs)
+  return ring.find((key) => isUsable(key, nowMs) && key.active_from > nowMs && key !== signing)
 }
 
 function isUsable(key: RingKey, nowMs: number): boolean {

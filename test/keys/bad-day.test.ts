@@ -13,9 +13,9 @@ import { signingKey, stateOf, writeRing, parseRing, type Ring } from '../../src/
 import { ringTimes } from '../../src/tokens/key-changes.ts'
 import { makeKey } from '../../src/tokens/sealed-key.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
-import { runTool } from '../support/command-line.ts'
+import { operatorVariables, runTool } from '../support/command-line.ts'
 import { startTestBridge, startTestRedis, type TestBridge } from '../support/redis.ts'
-import { testConfig, testSecret, testVariables } from '../support/stack.ts'
+import { testConfig, testSecret } from '../support/stack.ts'
 
 const otherSecret = Buffer.from(Array.from({ length: 32 }, (_, i) => (i * 37 + 5) % 256)).toString('base64url')
 const HOUR_MS = 3_600_000
@@ -39,8 +39,7 @@ afterAll(async () => {
   await redis.stop()
 })
 beforeEach(async () => {
-  env = { ...testVariables, UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: bridge.token }
-  for (const name of ['ISSUER', 'CLIENTS']) env[name] = env[name]?.replaceAll('example.com', 'latchkey.test') ?? ''
+  env = operatorVariables(bridge)
   await direct.flushall()
   await storeKeys(() => true)
 })

@@ -4,10 +4,10 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
-import { runTool, type CommandRun } from '../support/command-line.ts'
+import { operatorVariables, runTool, type CommandRun } from '../support/command-line.ts'
 import { copyOfProject } from '../support/project-copy.ts'
 import { startTestBridge, startTestRedis, type TestBridge } from '../support/redis.ts'
-import { testConfig, testSecret, testVariables } from '../support/stack.ts'
+import { testConfig, testSecret } from '../support/stack.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { createHasher } from '../../src/accounts/hasher.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
@@ -39,9 +39,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await direct.flushall()
   printed = []
-  env = { ...testVariables, UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: bridge.token }
-  // doctor takes addresses at example.com for those that wrangler.toml came with.
-  for (const name of ['ISSUER', 'CLIENTS']) env[name] = env[name]?.replaceAll('example.com', 'latchkey.test') ?? ''
+  env = operatorVariables(bridge)
   await firstKey()
 })
 /** No secret, no private key, sealed or not, and no stack trace. */

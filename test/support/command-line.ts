@@ -2,6 +2,20 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { projectRoot } from '../../src/local/project.ts'
+import type { TestBridge } from './redis.ts'
+import { testVariables } from './stack.ts'
+
+/** The variables of a complete service whose store is behind the bridge. */
+export function operatorVariables(bridge: TestBridge): Record<string, string> {
+  const env: Record<string, string> = {
+    ...testVariables,
+    UPSTASH_REDIS_REST_URL: bridge.url,
+    UPSTASH_REDIS_REST_TOKEN: bridge.token,
+  }
+  // doctor takes addresses at example.com for those that wrangler.toml came with.
+  for (const name of ['ISSUER', 'CLIENTS']) env[name] = env[name]?.replaceAll('example.com', 'latchkey.test') ?? ''
+  return env
+}
 
 export interface CommandRun {
   readonly code: number | null

@@ -103,7 +103,7 @@ describe('the configuration', () => {
   })
 
   it('refuses clients that are no JSON, none, or two of one id', () => {
-    expect(problemsOf({ CLIENTS: '[' })).toEqual(['CLIENTS: must be a JSON array of clients'])
+    expect(problemsOf({ CLIENTS: '[' })).toEqual(['CLIENTS: must be JSON'])
     expect(problemsOf({ CLIENTS: '[]' })).toHaveLength(1)
     expect(problemsOf({ CLIENTS: JSON.stringify([client, client]) })).toEqual([
       'CLIENTS: has two clients with the same id',

