@@ -9,6 +9,8 @@ import { FEED_LEEWAY_SECONDS } from '../store/store.ts'
 
 /** How often a stream looks for news. */
 const STREAM_EVERY_MS = 1000
+/** How soon a client should come back. */
+const RETRY_MS = 1000
 /** How often a stream without news says how fresh it is. */
 const HEARTBEAT_MS = 5000
 /** A Worker may make a limited number of calls for one request; the client comes back with its Last-Event-ID. */
@@ -67,7 +69,7 @@ function stream(c: RequestContext, parts: Parts, first: FeedAnswer): Response {
       const isNews = answer.reset || answer.entries.length > 0
       if (isNews || clock.nowMs() - saidAtMs >= HEARTBEAT_MS) {
         const page = describe(parts, answer)
-        await events.writeSSE({ event: 'revocations', id: page.cursor, data: JSON.stringify(page) })
+        await events.writeSSE({ event: 'revocations', id: page.cursor, data: JSON.stringify(page), retry: RETRY_MS })
         saidAtMs = clock.nowMs()
       }
       if (!answer.more) await events.sleep(STREAM_EVERY_MS)

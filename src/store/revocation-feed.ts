@@ -126,7 +126,8 @@ export function createRevocationFeed({
     async read(places) {
       if (places?.length !== buckets) return fromStore(beginning(buckets), true)
       const startedAtMs = clock.nowMs()
-      let now = await heldSince(startedAtMs - READ_EVERY_MS, places)
+      // Less than a second old.
+      let now = await heldSince(startedAtMs - READ_EVERY_MS + 1, places)
       // Another isolate has shown this reader more than we have seen: look again.
       if (isAhead(places, now)) now = await heldSince(startedAtMs, places)
       const entries = now.buckets.map((bucket, i) => entriesAfter(bucket, places[i] ?? FEED_START))
