@@ -34,6 +34,31 @@ async function backendSession() {
   return readTokens(await stack.request('/v1/login', json(body, basic('backend', backendSecret))))
 }
 
+describe('the metadata', () => {
+  it('names every endpoint under the issuer, byte for byte, and nothing that is empty', async () => {
+    const answer = await stack.request('/.well-known/oauth-authorization-server')
+    expect(answer.headers.get('Cache-Control')).toBe('public, max-age=300')
+    expect(await answer.json()).toEqual({
+      issuer,
+      token_endpoint: `${issuer}/oauth/token`,
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      revocation_endpoint: `${issuer}/oauth/revoke`,
+      revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      introspection_endpoint: `${issuer}/oauth/introspect`,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      jwks_uri: `${issuer}/.well-known/jwks.json`,
+      grant_types_supported: ['refresh_token'],
+      response_types_supported: ['none'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256'],
+      scopes_supported: ['accounts:read', 'accounts:write', 'a', 'b', 'c'],
+    })
+    const etag = answer.headers.get('ETag') ?? ''
+    const again = await stack.request('/.well-known/openid-configuration', { headers: { 'If-None-Match': etag } })
+    expect(again.status).toBe(304)
+  })
+})
+
 describe('the token endpoint', () => {
   it('rotates the refresh token of a public client that names itself', async () => {
     const user = await createUser(stack)
