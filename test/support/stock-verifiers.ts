@@ -36,9 +36,9 @@ export interface VerifierOptions {
 interface ForeignVerifier {
   /** What to install where it is missing. */
   readonly debianPackages: string
-  isHere(): boolean
+  readonly isHere: () => boolean
   /** The command to run, made in `folder` if it must be made. */
-  command(folder: string): Promise<[string, ...string[]]>
+  readonly command: (folder: string) => Promise<[string, ...string[]]>
 }
 
 const sources = join(projectRoot, 'test', 'interop')
@@ -59,7 +59,7 @@ const foreignVerifiers = {
   'go-jose': {
     debianPackages: 'golang-go golang-gopkg-square-go-jose.v2-dev',
     isHere: () => spawnSync('go', ['list', 'gopkg.in/square/go-jose.v2/jwt'], { env: goEnv, cwd: '/' }).status === 0,
-    async command(folder) {
+    command: async (folder) => {
       const program = join(folder, 'verifier')
       const env = { ...goEnv, GOCACHE: join(folder, 'cache') }
       await run('go', ['build', '-o', program, 'main.go'], { cwd: join(sources, 'go-verifier'), env })
