@@ -190,6 +190,18 @@ export function gatewayBehaviour(start: StartGateway): void {
     )
   })
 
+  describe('a server that says yes to everything in Latchkey’s place', () => {
+    it.each([200, 204])('(%i) opens nothing, since it names nobody', async (status) => {
+      const stranger = await startEchoService({ status })
+      const misled = await start({ latchkeyPort: stranger.port, servicePort: service.port })
+      const outcome = await outcomeOf(await fetch(misled.url, bearer(tokens.access_token)))
+      await misled.stop()
+      await stranger.close()
+      expect(stranger.received.length).toBeGreaterThan(0)
+      expect(outcome).toEqual(unavailable)
+    })
+  })
+
   describe('a service that is down', () => {
     it('is not taken for a Latchkey that is down', async () => {
       const alone = await start({ latchkeyPort: way.port, servicePort: 1 })
