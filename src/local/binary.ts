@@ -20,8 +20,6 @@ export interface WantedBinary {
   readonly packages: readonly string[]
   /** Where the packages put it, as in `usr/sbin`. */
   readonly folder: string
-  /** Where to look besides PATH. */
-  readonly otherFolders?: readonly string[]
   /** What makes it tell its version and end. */
   readonly versionArgs: readonly string[]
   /** What it must print then. */
@@ -33,6 +31,8 @@ export interface WantedBinary {
 export interface FindOptions {
   /** Where what was fetched is kept: a folder for this program alone. */
   readonly cacheFolder: string
+  /** Where to look besides PATH. */
+  readonly otherFolders?: readonly string[]
   /** Gets a line when there is something to wait for. */
   readonly onProgress?: (line: string) => void
 }
@@ -45,9 +45,9 @@ export interface FindOptions {
  */
 export async function findBinary(
   wanted: WantedBinary,
-  { cacheFolder, onProgress = () => undefined }: FindOptions,
+  { cacheFolder, otherFolders = [], onProgress = () => undefined }: FindOptions,
 ): Promise<Binary> {
-  const present = (await findInstalled(wanted)) ?? (await findInCache(wanted, cacheFolder))
+  const present = (await findInstalled(wanted, otherFolders)) ?? (await findInCache(wanted, cacheFolder))
   if (present !== undefined) return present
 
   const [name] = wanted.names
@@ -62,8 +62,8 @@ export async function findBinary(
   return fetched
 }
 
-async function findInstalled(wanted: WantedBinary): Promise<Binary | undefined> {
-  const folders = [...foldersOnPath(), ...(wanted.otherFolders ?? [])]
+async function findInstalled(wanted: WantedBinary, otherFolders: readonly string[]): Promise<Binary | undefined> {
+  const folders = [...foldersOnPath(), ...otherFolders]
   for (const name of wanted.names) {
     for (const folder of folders) {
       const binary = { path: join(folder, name), env: {} }

@@ -22,12 +22,11 @@ export async function findNginx(options: Partial<FindOptions> = {}): Promise<Bin
       names: ['nginx'],
       packages: ['nginx'],
       folder: 'usr/sbin',
-      otherFolders: serverFolders,
       versionArgs: ['-V'],
       proof: /--with-http_auth_request_module/u,
       missing: (cause) => missing('nginx', cause),
     },
-    { cacheFolder: join(localFolder, 'nginx'), ...options },
+    { cacheFolder: join(localFolder, 'nginx'), otherFolders: serverFolders, ...options },
   )
 }
 
@@ -42,12 +41,11 @@ export async function findHaproxy(options: Partial<FindOptions> = {}): Promise<B
       names: ['haproxy'],
       packages: ['haproxy'],
       folder: 'usr/sbin',
-      otherFolders: serverFolders,
       versionArgs: ['-vv'],
       proof: /version (?:2\.(?:[6-9]|\d\d)|[3-9])[^]*\+LUA/u,
       missing: (cause) => missing('haproxy', cause),
     },
-    { cacheFolder: join(localFolder, 'haproxy'), ...options },
+    { cacheFolder: join(localFolder, 'haproxy'), otherFolders: serverFolders, ...options },
   )
 }
 

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Binary } from './binary.ts'
@@ -77,7 +77,9 @@ export async function startHaproxy(options: StartGatewayOptions): Promise<Gatewa
 
 type DescribeArgs = (folder: string, configFile: string) => string[]
 
-async function start(name: string, options: StartGatewayOptions, describeArgs: DescribeArgs): Promise<GatewayProcess> {
+async function start(name: string, given: StartGatewayOptions, describeArgs: DescribeArgs): Promise<GatewayProcess> {
+  // nginx would look for relative names below its own folder.
+  const options = { ...given, folder: resolve(given.folder) }
   await mkdir(options.folder, { recursive: true })
   // Started by root, nginx works as nobody, who must reach its own temporary folders in here.
   await chmod(options.folder, 0o711)

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { GatewayProcess } from '../../src/local/gateway-process.ts'
 import { badTokens } from '../support/bad-tokens.ts'
 import { type EchoService, startEchoService } from '../support/echo-service.ts'
@@ -190,16 +190,24 @@ export function gatewayBehaviour(start: StartGateway): void {
     )
   })
 
+  describe('a server that says yes to everything in Latchkey’s place', () => {
+    it.each([200, 204])('(%i) opens nothing, since it names nobody', async (status) => {
+      const stranger = await startEchoService({ status })
+      onTestFinished(() => stranger.close())
+      const misled = await start({ latchkeyPort: stranger.port, servicePort: service.port })
+      onTestFinished(() => misled.stop())
+      expect(await outcomeOf(await fetch(misled.url, bearer(tokens.access_token)))).toEqual(unavailable)
+      expect(stranger.received.length).toBeGreaterThan(0)
+    })
+  })
+
   describe('a service that is down', () => {
     it('is not taken for a Latchkey that is down', async () => {
       const alone = await start({ latchkeyPort: way.port, servicePort: 1 })
-      try {
-        const answer = await fetch(alone.url, bearer(tokens.access_token))
-        expect([502, 503]).toContain(answer.status)
-        expect(await answer.text()).not.toContain('verify_unavailable')
-      } finally {
-        await alone.stop()
-      }
+      onTestFinished(() => alone.stop())
+      const answer = await fetch(alone.url, bearer(tokens.access_token))
+      expect([502, 503]).toContain(answer.status)
+      expect(await answer.text()).not.toContain('verify_unavailable')
     })
   })
 }

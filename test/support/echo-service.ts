@@ -7,6 +7,8 @@ export interface Received {
   readonly method: string | undefined
   readonly path: string | undefined
   readonly headers: IncomingHttpHeaders
+  /** Names and values in turn as they came: `headers` has a name once, however often it was sent. */
+  readonly rawHeaders: readonly string[]
   readonly body: string
 }
 
@@ -18,13 +20,13 @@ export interface EchoService {
   close(): Promise<void>
 }
 
-/** A service that remembers what it gets. It answers 200, or as a path such as `/status/500` asks. */
-export async function startEchoService(): Promise<EchoService> {
+/** A service that remembers what it gets. It answers `status`, or as a path such as `/status/500` asks. */
+export async function startEchoService({ status = 200 }: { status?: number } = {}): Promise<EchoService> {
   const received: Received[] = []
   const respond = async (request: IncomingMessage, answer: ServerResponse) => {
-    const { method, url: path, headers } = request
-    received.push({ method, path, headers, body: await text(request) })
-    answer.writeHead(Number(/^\/status\/(\d+)/u.exec(path ?? '')?.[1] ?? 200)).end('from the service')
+    const { method, url: path, headers, rawHeaders } = request
+    received.push({ method, path, headers, rawHeaders, body: await text(request) })
+    answer.writeHead(Number(/^\/status\/(\d+)/u.exec(path ?? '')?.[1] ?? status)).end('from the service')
   }
   const server = createServer((request, answer) => void respond(request, answer))
   server.listen(0, '127.0.0.1')
