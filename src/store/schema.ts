@@ -15,7 +15,7 @@ const account = z
     user_id: z.string(),
     username: z.string(),
     hash: z.string(),
-    status: z.enum(['active', 'disabled']),
+    status: z.enum(['active', 'disabled', 'locked']),
     roles: roleNames,
     created_at: z.number(),
   })

@@ -13,7 +13,8 @@ export interface Account {
   readonly username: string
   /** argon2id in PHC form. */
   readonly hash: string
-  readonly status: 'active' | 'disabled'
+  /** `locked`: too many wrong passwords in a row. */
+  readonly status: 'active' | 'disabled' | 'locked'
   /** Space-separated, as `scope` is. */
   readonly roles: string
   readonly createdAtMs: number
@@ -26,6 +27,15 @@ export interface SessionGrant {
   readonly authAtMs: number
   /** When it ends unless it is used again: its idle or its absolute expiry, which no rotation moves. */
   readonly lastsUntilMs: number
+}
+
+/** Somebody who tries to sign in. */
+export interface Attempt {
+  /** Canonical. */
+  readonly username: string
+  /** Of the network address that it comes from, where that is known. */
+  readonly addressDigest?: string | undefined
+  readonly nowMs: number
 }
 
 export interface Opening {
@@ -112,13 +122,21 @@ export interface RingReplacement {
 export interface Store {
   /** The account of a canonical username. */
   findAccount(username: string): Promise<Account | undefined>
+  /** What a sign-in needs to know before the password is checked. `waitMs` is the same for a username that nobody has. */
+  beginLogin(attempt: Attempt): Promise<{ readonly account: Account | undefined; readonly waitMs: number }>
+  /**
+   * Counts a wrong password, at its account and from its address. If so many have gone wrong meanwhile that the next must
+   * wait, `waitMs` is not 0, nothing is counted, and the caller may not be told that it was wrong.
+   */
+  failLogin(attempt: Attempt): Promise<{ readonly waitMs: number }>
   createAccount(account: Account): Promise<'created' | 'taken'>
-  /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. */
+  /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */
   openSession(
     opening: Opening,
   ): Promise<
     | { readonly status: 'opened'; readonly grant: SessionGrant; readonly superseded: readonly string[] }
     | { readonly status: 'changed' }
+    | { readonly status: 'wait'; readonly waitMs: number }
   >
   /** One step of refresh token rotation: design section 2. */
   rotate(
