@@ -1,4 +1,5 @@
 /** The Lua scripts as they are sent to the store. */
+import changeAccount from './lua/change-account.lua'
 import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
 import denyToken from './lua/deny-token.lua'
@@ -18,6 +19,7 @@ import throttle from './lua/throttle.lua'
 const FLAGS = '#!lua flags=allow-key-locking\n'
 
 export const scripts = {
+  changeAccount: FLAGS + record + changeAccount,
   failLogin: FLAGS + throttle + failLogin,
   openSession: FLAGS + record + throttle + openSession,
   rotate: FLAGS + record + rotate,

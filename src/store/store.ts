@@ -29,6 +29,15 @@ export interface SessionGrant {
   readonly lastsUntilMs: number
 }
 
+export interface AccountChange {
+  readonly account: Pick<Account, 'userId' | 'username'>
+  /** `active` also unlocks, `disabled` ends all sessions. */
+  readonly status?: 'active' | 'disabled' | undefined
+  /** Space-separated. */
+  readonly roles?: string | undefined
+  readonly nowMs: number
+}
+
 /** Somebody who tries to sign in. */
 export interface Attempt {
   /** Canonical. */
@@ -101,6 +110,8 @@ export interface FeedEntry {
   readonly kind: 'sid' | 'jti' | 'kid'
   readonly id: string
   readonly expMs: number
+  /** Only tokens issued before then are dead: the session goes on, with other roles. */
+  readonly beforeMs?: number | undefined
 }
 
 /** One page of one bucket's feed. */
@@ -130,6 +141,13 @@ export interface Store {
    */
   failLogin(attempt: Attempt): Promise<{ readonly waitMs: number }>
   createAccount(account: Account): Promise<'created' | 'taken'>
+  /**
+   * An administrator's change; the user's sessions follow in the same step, and verifiers hear of it. `ended` are the sessions
+   * that a disabled account loses. Undefined if the account is no longer there under that name.
+   */
+  changeAccount(
+    change: AccountChange,
+  ): Promise<{ readonly account: Account; readonly ended: readonly string[] } | undefined>
   /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */
   openSession(
     opening: Opening,

@@ -28,6 +28,10 @@ const beginReply = z.tuple([
   z.tuple([z.string().nullable(), z.string().nullable()]),
   z.string().nullable().default(null),
 ])
+const changeReply = z.union([
+  z.tuple([z.literal('changed'), z.string()]).rest(z.string()),
+  z.tuple([z.literal('absent')]),
+])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone'])
 const feedReply = z.array(feedPage)
@@ -52,6 +56,7 @@ export function createUpstashStore(config: StoreConfig): Store {
     return async (keysUsed: string[], args: readonly (string | number)[]) =>
       readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String))))
   }
+  const changeAccount = script(scripts.changeAccount, changeReply)
   const openSession = script(scripts.openSession, openReply)
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
@@ -87,6 +92,15 @@ export function createUpstashStore(config: StoreConfig): Store {
       if (addressDigest !== undefined) count([keys.addressThrottle(addressDigest)], addressThrottle)
       const waits = readReply(z.array(z.number()), await guarded(() => pipeline.exec()))
       return { waitMs: Math.max(...waits) }
+    },
+
+    async changeAccount({ account: { userId, username }, status = '', roles, nowMs }) {
+      const ofName = [await keys.account(username), await keys.accountThrottle(username)]
+      const [outcome, account, ...ended] = await changeAccount(
+        [...ofName, keys.session(userId), keys.feed(userId)],
+        [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, accessMs, feedMs],
+      )
+      return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
     },
 
     async openSession({ account, newHash, clientId, sid, familyDigest, nowMs }) {
