@@ -1,13 +1,14 @@
-/** `npm run accounts -- create NAME`: makes an account where registration is closed, such as the first administrator's. */
+/** `npm run accounts`: makes accounts where registration is closed, such as the first administrator's, and changes them. */
 import password from '@inquirer/password'
 import { Command } from 'commander'
 import { createHasher } from '../src/accounts/hasher.ts'
-import { checkPassword, checkUsername } from '../src/accounts/credentials.ts'
+import { canonicalUsername, checkPassword, checkUsername } from '../src/accounts/credentials.ts'
 import { parseConfig, type Config } from '../src/config.ts'
 import { StoreUnavailable, toWire, type Failure } from '../src/failure.ts'
 import { argon2Native } from '../src/local/argon2-native.ts'
 import { mintUserId } from '../src/store/keys.ts'
 import { isRoles } from '../src/store/schema.ts'
+import type { AccountChange } from '../src/store/store.ts'
 import { createUpstashStore } from '../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../src/system.ts'
 import { deriveKeys } from '../src/tokens/service-secret.ts'
@@ -20,6 +21,9 @@ interface Options {
   readonly roles: string
   readonly json?: boolean
 }
+
+const rolesHint = 'Roles (--roles) are names of visible characters with one space between.'
+const jsonHint = 'print JSON and nothing else on stdout'
 
 /** The password comes from the terminal, unseen, or from a pipe; never from the command line, which others can read. */
 async function askPassword(): Promise<string> {
@@ -36,7 +40,7 @@ function orRefuse<T>(result: { ok: true; value: T } | { ok: false; failure: Fail
 }
 
 async function create(config: Config, name: string, roles: string): Promise<{ user_id: string; username: string }> {
-  if (!isRoles(roles)) throw new Refusal('--roles takes names of visible characters with one space between.')
+  if (!isRoles(roles)) throw new Refusal(rolesHint)
   const username = orRefuse(checkUsername(name))
   const secret = orRefuse(checkPassword(await askPassword(), config.passwordMinLength))
   const { passwordSecret } = await deriveKeys(config.secret)
@@ -54,8 +58,39 @@ async function create(config: Config, name: string, roles: string): Promise<{ us
   return { user_id: userId, username }
 }
 
+/** Their sessions follow in the same step. */
+async function change(
+  config: Config,
+  name: string,
+  wanted: Pick<AccountChange, 'status' | 'roles'>,
+): Promise<{ user_id: string; username: string; status: string; roles: string; ended_sessions: number }> {
+  if (wanted.roles !== undefined && !isRoles(wanted.roles)) throw new Refusal(rolesHint)
+  const store = createUpstashStore(config)
+  const account = await store.findAccount(canonicalUsername(name))
+  const changed = account && (await store.changeAccount({ account, ...wanted, nowMs: systemClock.nowMs() }))
+  if (!changed) throw new Refusal('There is no account under this name.')
+  const { userId, username, status, roles } = changed.account
+  return { user_id: userId, username, status, roles, ended_sessions: changed.ended.length }
+}
+
+/** Does it on the target that the shell names, and prints what came of it. */
+async function onTarget<T>(
+  work: (config: Config) => Promise<T>,
+  { json, say }: { json: boolean | undefined; say: (done: T) => string },
+): Promise<void> {
+  const target = await findTarget({ shell: process.env })
+  if (!json) process.stderr.write(`On ${target.name}; its store is ${target.store}.\n`)
+  const config = parseConfig(target.env)
+  if (!config.ok) throw new Refusal(`The configuration is not right: ${config.problems.join('; ')}.`)
+  const done = await work(config.value).catch((error: unknown) => {
+    if (!(error instanceof StoreUnavailable)) throw error
+    throw new Refusal(describeOutage(target, error), exitCodes.unavailable)
+  })
+  process.stdout.write(`${json ? JSON.stringify(done) : say(done)}\n`)
+}
+
 const program = new Command('npm run accounts --')
-  .description('Makes accounts, for services whose registration is closed.')
+  .description('Makes accounts where registration is closed, and changes them.')
   .helpCommand(false)
   .exitOverride()
   .showHelpAfterError('See npm run accounts -- --help.')
@@ -64,28 +99,52 @@ program
   .command('create <username>')
   .description('Makes an account. Asks for the password, or reads it from a pipe.')
   .option('--roles <names>', 'roles, with a space between', '')
-  .option('--json', 'print JSON and nothing else on stdout')
+  .option('--json', jsonHint)
   .addHelpText(
     'after',
     `
 Examples:
   npm run accounts -- create ada --roles admin
   pass show ada | npm run --silent accounts -- create ada --json
+  npm run accounts -- set-roles ada "admin teller"
 
 It works where npm run keys does: on the local stack, or on the service whose store the shell names.
 Exit codes:  0 done   1 refused   2 wrong usage   3 store unavailable`,
   )
-  .action(async (name: string, { roles, json }: Options) => {
-    const target = await findTarget({ shell: process.env })
-    if (!json) process.stderr.write(`On ${target.name}; its store is ${target.store}.\n`)
-    const config = parseConfig(target.env)
-    if (!config.ok) throw new Refusal(`The configuration is not right: ${config.problems.join('; ')}.`)
-    const made = await create(config.value, name, roles).catch((error: unknown) => {
-      if (!(error instanceof StoreUnavailable)) throw error
-      throw new Refusal(describeOutage(target, error), exitCodes.unavailable)
-    })
-    const text = `Made ${made.username}, user id ${made.user_id}${roles && `, with roles ${roles}`}.`
-    process.stdout.write(`${json ? JSON.stringify(made) : text}\n`)
-  })
+  .action((name: string, { roles, json }: Options) =>
+    onTarget((config) => create(config, name, roles), {
+      json,
+      say: (made) => `Made ${made.username}, user id ${made.user_id}${roles && `, with roles ${roles}`}.`,
+    }),
+  )
+
+const changes = [
+  ['disable', 'Ends all sessions of an account; nobody signs in to it any more.', 'disabled'],
+  ['enable', 'Lets its owner sign in again; unlocks it after too many wrong passwords.', 'active'],
+] as const
+for (const [name, description, status] of changes)
+  program
+    .command(`${name} <username>`)
+    .description(description)
+    .option('--json', jsonHint)
+    .action((username: string, { json }: Pick<Options, 'json'>) =>
+      onTarget((config) => change(config, username, { status }), {
+        json,
+        say: (done) => `${done.username} is ${done.status}; ${done.ended_sessions} sessions were ended.`,
+      }),
+    )
+
+program
+  .command('set-roles <username> [roles]')
+  .description(
+    'Sets the roles of an account, with a space between; none to take all away. Its sessions have them at once.',
+  )
+  .option('--json', jsonHint)
+  .action((username: string, roles = '', { json }: Pick<Options, 'json'>) =>
+    onTarget((config) => change(config, username, { roles }), {
+      json,
+      say: (done) => `${done.username} has ${done.roles === '' ? 'no roles' : `the roles ${done.roles}`}.`,
+    }),
+  )
 
 await runProgram(program)

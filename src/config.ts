@@ -46,6 +46,8 @@ export interface Config {
   /** How long a key is published before it signs. */
   readonly keyPublishAheadSeconds: number
   readonly passwordMinLength: number
+  /** The request header in which the platform tells the client's address. */
+  readonly clientAddressHeader: string
   readonly accessTtlSeconds: number
   readonly sessionsPerUser: number
   readonly idleSeconds: number
@@ -166,6 +168,10 @@ const environment = z
     KEY_SIGNING_PERIOD_SECONDS: whole(3600, 365 * DAY_SECONDS, 30 * DAY_SECONDS),
     KEY_PUBLISH_AHEAD_SECONDS: whole(60, 7 * DAY_SECONDS, 1800),
     PASSWORD_MIN_LENGTH: whole(8, 64, 15),
+    CLIENT_ADDRESS_HEADER: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must be the name of a request header')
+      .default('CF-Connecting-IP'),
     ACCESS_TTL_SECONDS: whole(30, ACCESS_TTL_LIMIT_SECONDS, 300),
     SESSIONS_PER_USER: whole(1, 10, 1),
     SESSION_IDLE_SECONDS: whole(60, 365 * DAY_SECONDS, 7 * DAY_SECONDS),
@@ -204,6 +210,7 @@ const environment = z
     keySigningPeriodSeconds: env.KEY_SIGNING_PERIOD_SECONDS,
     keyPublishAheadSeconds: env.KEY_PUBLISH_AHEAD_SECONDS,
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
+    clientAddressHeader: env.CLIENT_ADDRESS_HEADER,
     accessTtlSeconds: env.ACCESS_TTL_SECONDS,
     sessionsPerUser: env.SESSIONS_PER_USER,
     idleSeconds: env.SESSION_IDLE_SECONDS,

@@ -35,6 +35,7 @@ export type Failure =
   | { readonly reason: 'grant_unsupported' }
   | { readonly reason: 'scope_exceeded' }
   | { readonly reason: 'credentials_wrong' }
+  | { readonly reason: 'too_many_attempts'; readonly retryAfterSeconds: number }
   | { readonly reason: 'token_missing' }
   | { readonly reason: 'token_invalid' }
   | { readonly reason: 'origin_foreign' }
@@ -63,7 +64,7 @@ export class KeyRingUnreadable extends StoreUnavailable {}
 
 /** An answer as it goes out: RFC 9457 members plus headers. */
 export interface Wire {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503
   readonly code: string
   readonly title: string
   readonly detail?: string
@@ -113,6 +114,13 @@ export function toWire(failure: Failure): Wire {
       return { status: 400, code: 'invalid_scope', title: 'The session was not granted this scope.' }
     case 'credentials_wrong':
       return { status: 401, code: 'invalid_credentials', title: 'The username or the password is wrong.' }
+    case 'too_many_attempts':
+      return {
+        status: 429,
+        code: 'too_many_attempts',
+        title: 'Too many attempts went wrong: wait before the next one.',
+        headers: { 'Retry-After': String(failure.retryAfterSeconds) },
+      }
     case 'token_missing':
       return {
         status: 401,

@@ -7,6 +7,7 @@ const levels = {
   'account.created': 'info',
   'login.succeeded': 'info',
   'login.failed': 'warn',
+  'login.throttled': 'warn',
   'session.superseded': 'info',
   'refresh.rotated': 'info',
   'refresh.replayed': 'info',

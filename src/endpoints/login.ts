@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { canonicalPassword, canonicalUsername } from '../accounts/credentials.ts'
+import type { PasswordMatch } from '../accounts/hasher.ts'
 import type { Client } from '../config.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readJson } from '../http/body.ts'
 import { mayActAs } from '../http/client-authentication.ts'
+import { readClientNetwork } from '../http/client-address.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
 import { problem } from '../http/problem.ts'
@@ -25,7 +27,10 @@ export function loginEndpoint(parts: Parts) {
     const { username, password, client_id } = body.value
     const client = await chooseClient(c, clients, client_id)
     if (!client.ok) return problem(c, client.failure)
-    const tokens = await login(parts, { username, password, client: client.value, log: c.get('log') })
+    const network = readClientNetwork(c, parts.config.clientAddressHeader)
+    const addressDigest = network && (await parts.logDigest(network))
+    const attempt = { username, password, client: client.value, addressDigest, log: c.get('log') }
+    const tokens = await login(parts, attempt)
     return tokens.ok ? tokenAnswer(c, issuer, tokens.value) : problem(c, tokens.failure)
   }
 }
@@ -49,34 +54,51 @@ interface Attempt {
   readonly username: string
   readonly password: string
   readonly client: Client
+  readonly addressDigest: string | undefined
   readonly log: Log
 }
 
 /** Unknown user, wrong password, disabled account: the same answer after the same work (OWASP ASVS 6.3.8). */
 async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Result<SessionTokens, Failure>> {
-  const { store, hasher, logDigest } = parts
+  const { store, hasher, clock, logDigest } = parts
+  const { addressDigest, log } = attempt
   const username = canonicalUsername(attempt.username)
   const password = canonicalPassword(attempt.password)
-  const account = await store.findAccount(username)
+  const attempted = { username, addressDigest }
+  const { account, waitMs } = await store.beginLogin({ ...attempted, nowMs: clock.nowMs() })
+  if (waitMs > 0) return throttled(parts, attempt, waitMs)
   const match = await hasher.verify(account?.hash, password)
   if (!match.ok) return match
   const isMatch = match.value === 'right' || match.value === 'outdated'
   if (!account || !isMatch || account.status !== 'active') {
-    attempt.log.event('login.failed', {
+    const counted = await store.failLogin({ ...attempted, nowMs: clock.nowMs() })
+    if (counted.waitMs > 0) return throttled(parts, attempt, counted.waitMs)
+    log.event('login.failed', {
       user_id: account?.userId,
       // Not the name itself: people type their password there.
       username_digest: await logDigest(username),
-      detail: match.value === 'unreadable' ? 'the stored hash cannot be read' : undefined,
+      detail: describe(account, match.value),
     })
     return failed({ reason: 'credentials_wrong' })
   }
   const renewed = match.value === 'outdated' ? await hasher.hash(password) : undefined
-  const tokens = await openSession(parts, attempt, { account, newHash: renewed?.ok ? renewed.value : undefined })
-  if (tokens) return ok(tokens)
+  const opened = await openSession(parts, attempt, { account, newHash: renewed?.ok ? renewed.value : undefined })
+  if (opened) return opened
   // The account changed meanwhile: perhaps another sign-in has renewed its hash.
   if (triesLeft > 0) return login(parts, attempt, triesLeft - 1)
-  attempt.log.event('login.failed', { user_id: account.userId, detail: 'the account keeps changing' })
+  log.event('login.failed', { user_id: account.userId, detail: 'the account keeps changing' })
   return failed({ reason: 'credentials_wrong' })
+}
+
+async function throttled({ logDigest }: Parts, { username, log }: Attempt, waitMs: number) {
+  log.event('login.throttled', { username_digest: await logDigest(canonicalUsername(username)) })
+  return failed({ reason: 'too_many_attempts', retryAfterSeconds: Math.ceil(waitMs / 1000) })
+}
+
+/** What the log says beside a wrong name or password; the answer says nothing of it. */
+function describe(account: Account | undefined, match: PasswordMatch): string | undefined {
+  if (match === 'unreadable') return 'the stored hash cannot be read'
+  return account && account.status !== 'active' ? `the account is ${account.status}` : undefined
 }
 
 /** Undefined if the account is no longer the one that was read. */
@@ -84,7 +106,7 @@ async function openSession(
   parts: Parts,
   attempt: Attempt,
   { account, newHash }: { account: Account; newHash: string | undefined },
-): Promise<SessionTokens | undefined> {
+): Promise<Result<SessionTokens, Failure> | undefined> {
   const { store, clock, random, keyRing, liveCheck } = parts
   const { client, log } = attempt
   const { userId } = account
@@ -101,8 +123,9 @@ async function openSession(
     nowMs,
   })
   if (opened.status === 'changed') return undefined
+  if (opened.status === 'wait') return throttled(parts, attempt, opened.waitMs)
   liveCheck.forget(userId)
   log.event('login.succeeded', { user_id: userId, session_id: token.sid, client_id: client.id })
   for (const sid of opened.superseded) log.event('session.superseded', { user_id: userId, session_id: sid })
-  return issueTokens(parts, { ring, grant: opened.grant, refreshToken: token, nowMs })
+  return ok(await issueTokens(parts, { ring, grant: opened.grant, refreshToken: token, nowMs }))
 }

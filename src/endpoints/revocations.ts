@@ -47,7 +47,12 @@ function readCursor(text: string | undefined): Result<readonly string[] | undefi
 function describe({ config, clock }: Pick<Parts, 'config' | 'clock'>, answer: FeedAnswer) {
   return {
     // Up to the next second: an entry must not be forgotten before its tokens have expired.
-    entries: answer.entries.map(({ kind, id, expMs }) => ({ kind, id, exp: Math.ceil(expMs / 1000) })),
+    entries: answer.entries.map(({ kind, id, expMs, beforeMs }) => ({
+      kind,
+      id,
+      exp: Math.ceil(expMs / 1000),
+      ...(beforeMs !== undefined && { before: Math.ceil(beforeMs / 1000) }),
+    })),
     cursor: answer.places.join('.'),
     reset: answer.reset,
     more: answer.more,

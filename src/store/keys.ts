@@ -7,6 +7,7 @@
  * | `deny:{b}:<jti>` | an access token denied on its own | until that token expires |
  * | `feed:{b}` | the revocation feed, a stream | one access token lifetime plus leeway after its last entry |
  * | `account:{b}:<username digest>` | an account, JSON | until it is deleted |
+ * | `throttle:{b}:<digest>` | how often a sign-in was tried lately, at a username or from an address | a day after the last try |
  * | `keyring:{0}` | the signing keys, sealed, JSON | always |
  * | `probe:{0}` | what `npm run keys -- doctor` writes to see whether it can | a second |
  *
@@ -24,6 +25,10 @@ export interface KeyNames {
   /** The feeds of all buckets, in order. */
   readonly feeds: readonly string[]
   account(username: string): Promise<string>
+  /** Of a username: in the same slot as its account. */
+  accountThrottle(username: string): Promise<string>
+  /** Of a network address, by its digest. */
+  addressThrottle(digest: string): string
   readonly keyRing: string
   /** The feed that tells of withdrawn keys: that of the ring's own bucket. */
   readonly keyFeed: string
@@ -41,6 +46,11 @@ export function createKeyNames(buckets: number): KeyNames {
       const digest = await shortDigest(username)
       return `account:${tag(digest)}:${digest}`
     },
+    accountThrottle: async (username) => {
+      const digest = await shortDigest(username)
+      return `throttle:${tag(digest)}:${digest}`
+    },
+    addressThrottle: (digest) => `throttle:${tag(digest)}:from:${digest}`,
     keyRing: 'keyring:{0}',
     keyFeed: 'feed:{0}',
     probe: 'probe:{0}',

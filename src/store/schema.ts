@@ -15,7 +15,7 @@ const account = z
     user_id: z.string(),
     username: z.string(),
     hash: z.string(),
-    status: z.enum(['active', 'disabled']),
+    status: z.enum(['active', 'disabled', 'locked']),
     roles: roleNames,
     created_at: z.number(),
   })
@@ -66,19 +66,22 @@ export function findLive(
 /** The most entries of a page: about half a megabyte. */
 export const FEED_PAGE_LIMIT = 5000
 
-const feedFields = z.tuple([
-  z.literal('kind'),
-  z.enum(['sid', 'jti', 'kid']),
-  z.literal('id'),
-  z.string(),
-  z.literal('exp'),
-  z.coerce.number(),
-])
+const feedFields = z.object({
+  kind: z.enum(['sid', 'jti', 'kid']),
+  id: z.string(),
+  exp: z.coerce.number(),
+  before: z.coerce.number().optional(),
+})
 
 /** An entry as XRANGE gives it: its id, and names and values in turn. */
 const feedEntry = z
-  .tuple([z.string(), feedFields])
-  .transform(([place, [, kind, , id, , expMs]]): FeedEntry => ({ place, kind, id, expMs }))
+  .tuple([z.string(), z.array(z.string()).transform(toObject).pipe(feedFields)])
+  .transform(([place, { kind, id, exp, before }]): FeedEntry => ({ place, kind, id, expMs: exp, beforeMs: before }))
+
+function toObject(fields: readonly string[]): unknown {
+  const names = fields.filter((_, i) => i % 2 === 0)
+  return Object.fromEntries(names.map((name, i) => [name, fields[2 * i + 1]]))
+}
 
 /** A page as `read-feed.lua` gives it. */
 export const feedPage = z

@@ -1,13 +1,16 @@
 /** The Lua scripts as they are sent to the store. */
+import changeAccount from './lua/change-account.lua'
 import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
 import denyToken from './lua/deny-token.lua'
 import endSession from './lua/end-session.lua'
+import failLogin from './lua/fail-login.lua'
 import openSession from './lua/open-session.lua'
 import readFeed from './lua/read-feed.lua'
 import record from './lua/record.lua'
 import replaceKeyRing from './lua/replace-key-ring.lua'
 import rotate from './lua/rotate.lua'
+import throttle from './lua/throttle.lua'
 
 /**
  * Tells Upstash to lock only the keys a script declares, instead of the whole database. The local bridge takes the flag
@@ -16,7 +19,9 @@ import rotate from './lua/rotate.lua'
 const FLAGS = '#!lua flags=allow-key-locking\n'
 
 export const scripts = {
-  openSession: FLAGS + record + openSession,
+  changeAccount: FLAGS + record + changeAccount,
+  failLogin: FLAGS + throttle + failLogin,
+  openSession: FLAGS + record + throttle + openSession,
   rotate: FLAGS + record + rotate,
   endSession: FLAGS + record + endSession,
   denyToken: FLAGS + record + denyToken,

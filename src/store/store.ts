@@ -13,7 +13,8 @@ export interface Account {
   readonly username: string
   /** argon2id in PHC form. */
   readonly hash: string
-  readonly status: 'active' | 'disabled'
+  /** `locked`: too many wrong passwords in a row. */
+  readonly status: 'active' | 'disabled' | 'locked'
   /** Space-separated, as `scope` is. */
   readonly roles: string
   readonly createdAtMs: number
@@ -26,6 +27,24 @@ export interface SessionGrant {
   readonly authAtMs: number
   /** When it ends unless it is used again: its idle or its absolute expiry, which no rotation moves. */
   readonly lastsUntilMs: number
+}
+
+export interface AccountChange {
+  readonly account: Pick<Account, 'userId' | 'username'>
+  /** `active` also unlocks, `disabled` ends all sessions. */
+  readonly status?: 'active' | 'disabled' | undefined
+  /** Space-separated. */
+  readonly roles?: string | undefined
+  readonly nowMs: number
+}
+
+/** Somebody who tries to sign in. */
+export interface Attempt {
+  /** Canonical. */
+  readonly username: string
+  /** Of the network address that it comes from, where that is known. */
+  readonly addressDigest?: string | undefined
+  readonly nowMs: number
 }
 
 export interface Opening {
@@ -91,6 +110,8 @@ export interface FeedEntry {
   readonly kind: 'sid' | 'jti' | 'kid'
   readonly id: string
   readonly expMs: number
+  /** Only tokens issued before then are dead: the session goes on, with other roles. */
+  readonly beforeMs?: number | undefined
 }
 
 /** One page of one bucket's feed. */
@@ -112,13 +133,28 @@ export interface RingReplacement {
 export interface Store {
   /** The account of a canonical username. */
   findAccount(username: string): Promise<Account | undefined>
+  /** What a sign-in needs to know before the password is checked. `waitMs` is the same for a username that nobody has. */
+  beginLogin(attempt: Attempt): Promise<{ readonly account: Account | undefined; readonly waitMs: number }>
+  /**
+   * Counts a wrong password, at its account and from its address. If so many have gone wrong meanwhile that the next must
+   * wait, `waitMs` is not 0, nothing is counted, and the caller may not be told that it was wrong.
+   */
+  failLogin(attempt: Attempt): Promise<{ readonly waitMs: number }>
   createAccount(account: Account): Promise<'created' | 'taken'>
-  /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. */
+  /**
+   * An administrator's change; the user's sessions follow in the same step, and verifiers hear of it. `ended` are the sessions
+   * that a disabled account loses. Undefined if the account is no longer there under that name.
+   */
+  changeAccount(
+    change: AccountChange,
+  ): Promise<{ readonly account: Account; readonly ended: readonly string[] } | undefined>
+  /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */
   openSession(
     opening: Opening,
   ): Promise<
     | { readonly status: 'opened'; readonly grant: SessionGrant; readonly superseded: readonly string[] }
     | { readonly status: 'changed' }
+    | { readonly status: 'wait'; readonly waitMs: number }
   >
   /** One step of refresh token rotation: design section 2. */
   rotate(

@@ -7,6 +7,7 @@ import { createResilience } from './resilience.ts'
 import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import { FEED_LEEWAY_SECONDS, FEED_START, type SessionGrant, type Store } from './store.ts'
+import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
 import { createUpstashClient } from './upstash-client.ts'
 
 type StoreConfig = Pick<
@@ -17,10 +18,19 @@ type StoreConfig = Pick<
 const openReply = z.union([
   z.tuple([z.literal('opened'), z.string()]).rest(z.string()),
   z.tuple([z.literal('changed')]),
+  z.tuple([z.literal('wait'), z.coerce.number()]),
 ])
 const rotateReply = z.union([
   z.tuple([z.enum(['rotated', 'replayed', 'recovered']), z.string(), z.string(), z.coerce.number(), z.coerce.number()]),
   z.tuple([z.enum(['reused', 'superseded', 'unknown', 'expired', 'foreign'])]),
+])
+const beginReply = z.tuple([
+  z.tuple([z.string().nullable(), z.string().nullable()]),
+  z.string().nullable().default(null),
+])
+const changeReply = z.union([
+  z.tuple([z.literal('changed'), z.string()]).rest(z.string()),
+  z.tuple([z.literal('absent')]),
 ])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone'])
@@ -46,6 +56,7 @@ export function createUpstashStore(config: StoreConfig): Store {
     return async (keysUsed: string[], args: readonly (string | number)[]) =>
       readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String))))
   }
+  const changeAccount = script(scripts.changeAccount, changeReply)
   const openSession = script(scripts.openSession, openReply)
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
@@ -63,13 +74,44 @@ export function createUpstashStore(config: StoreConfig): Store {
 
     createAccount: async (account) => createAccount([await keys.account(account.username)], [writeAccount(account)]),
 
+    async beginLogin({ username, addressDigest, nowMs }) {
+      const pipeline = redis.pipeline().mget(await keys.account(username), await keys.accountThrottle(username))
+      if (addressDigest !== undefined) pipeline.get(keys.addressThrottle(addressDigest))
+      const [[account, atAccount], fromAddress] = readReply(beginReply, await guarded(() => pipeline.exec()))
+      return {
+        account: account === null ? undefined : readReply(accountJson, account),
+        waitMs: Math.max(waitOf(atAccount, nowMs), waitOf(fromAddress, nowMs)),
+      }
+    },
+
+    async failLogin({ username, addressDigest, nowMs }) {
+      const count = (keysUsed: string[], { firstDelayed, longestMs, forgetMs, lockedAfter = 0 }: Throttle) =>
+        pipeline.eval(scripts.failLogin, keysUsed, [nowMs, firstDelayed, longestMs, forgetMs, lockedAfter].map(String))
+      const pipeline = redis.pipeline()
+      count([await keys.accountThrottle(username), await keys.account(username)], accountThrottle)
+      if (addressDigest !== undefined) count([keys.addressThrottle(addressDigest)], addressThrottle)
+      const waits = readReply(z.array(z.number()), await guarded(() => pipeline.exec()))
+      return { waitMs: Math.max(...waits) }
+    },
+
+    async changeAccount({ account: { userId, username }, status = '', roles, nowMs }) {
+      const ofName = [await keys.account(username), await keys.accountThrottle(username)]
+      const [outcome, account, ...ended] = await changeAccount(
+        [...ofName, keys.session(userId), keys.feed(userId)],
+        [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, accessMs, feedMs],
+      )
+      return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
+    },
+
     async openSession({ account, newHash, clientId, sid, familyDigest, nowMs }) {
       const { userId, username, hash } = account
       const endsAtMs = nowMs + config.absoluteSeconds * 1000
-      const [status, roles, ...superseded] = await openSession(
-        [keys.session(userId), keys.feed(userId), await keys.account(username)],
+      const reply = await openSession(
+        [keys.session(userId), keys.feed(userId), await keys.account(username), await keys.accountThrottle(username)],
         [sid, familyDigest, clientId, hash, newHash ?? '', nowMs, idleMs, endsAtMs, ...sessionLimits],
       )
+      if (reply[0] === 'wait') return { status: reply[0], waitMs: reply[1] }
+      const [status, roles, ...superseded] = reply
       if (status === 'changed') return { status }
       const lastsUntilMs = nowMs + Math.min(idleMs, config.absoluteSeconds * 1000)
       return { status, grant: { clientId, roles: roles ?? '', authAtMs: nowMs, lastsUntilMs }, superseded }

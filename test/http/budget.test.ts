@@ -26,15 +26,18 @@ async function tripsOf(work: () => Promise<Response>, status: number): Promise<s
   return stack.storeRequests.map(({ commands }) => commands.map(([name = '']) => name.toLowerCase()))
 }
 
-const login = () => stack.request('/v1/login', json({ username: user.username, password, client_id: 'app' }))
+const login = (headers = {}) =>
+  stack.request('/v1/login', json({ username: user.username, password, client_id: 'app' }, headers))
 const verify =
   (token: string, query = '') =>
   () =>
     stack.request(`/v1/verify${query}`, bearer(token))
 
 describe('round trips to the store', () => {
-  it('for a login: two', async () => {
-    expect(await tripsOf(login, 200)).toEqual([['get'], ['evalsha']])
+  it('for a login: two, the throttle of account and address included', async () => {
+    expect(await tripsOf(login, 200)).toEqual([['mget'], ['evalsha']])
+    const fromAddress = () => login({ 'CF-Connecting-IP': '203.0.113.9' })
+    expect(await tripsOf(fromAddress, 200)).toEqual([['mget', 'get'], ['evalsha']])
   })
 
   it('for a refresh: one', async () => {

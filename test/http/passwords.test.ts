@@ -15,7 +15,7 @@ let direct: Redis
 let passwordSecret: Uint8Array<ArrayBuffer>
 
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ env: { STORE_TIMEOUT_MS: '5000' } })
   direct = new Redis(stack.redis.url, { protocol: 2 })
   passwordSecret = (await deriveKeys(new Uint8Array(base64url.decode(testSecret)))).passwordSecret
 })
@@ -81,10 +81,13 @@ describe('a password hash', () => {
 })
 
 describe('more sign-ins than an isolate can hash', () => {
+  let names = 0
+  /** At another name each time, since no name may be tried often. */
+  const wrong = () => json({ username: `nobody-${names++}`, password: 'not the right password', client_id: 'app' })
+
   it('wait their turn up to a number, and are told to come back beyond it', async () => {
     const user = await createUser(stack)
-    const body = json({ username: user.username, password: 'not the right password', client_id: 'app' })
-    const answers = await Promise.all(Array.from({ length: 60 }, () => stack.request('/v1/login', body)))
+    const answers = await Promise.all(Array.from({ length: 60 }, () => stack.request('/v1/login', wrong())))
     const outcomes = await Promise.all(answers.map(refusal))
     const refused = answers.filter(({ status }) => status === 503)
     expect(new Set(outcomes)).toEqual(new Set(['401 invalid_credentials', '503 overloaded']))
@@ -97,9 +100,8 @@ describe('more sign-ins than an isolate can hash', () => {
     const user = await createUser(stack)
     const { access_token } = await user.login()
     const done: string[] = []
-    const body = json({ username: user.username, password: 'not the right password', client_id: 'app' })
     const logins = Array.from({ length: 16 }, async () => {
-      await (await stack.request('/v1/login', body)).text()
+      await (await stack.request('/v1/login', wrong())).text()
       done.push('login')
     })
     await stack.request('/v1/verify?fresh=1', bearer(access_token))
@@ -110,14 +112,13 @@ describe('more sign-ins than an isolate can hash', () => {
 
   it('leave no turn taken when their clients hang up', async () => {
     const user = await createUser(stack)
-    const body = json({ username: user.username, password: 'not the right password', client_id: 'app' })
     for (let round = 0; round < 3; round++) {
       const hurried = Array.from({ length: 16 }, () =>
-        stack.request('/v1/login', { ...body, signal: AbortSignal.timeout(100) }).catch(() => undefined),
+        stack.request('/v1/login', { ...wrong(), signal: AbortSignal.timeout(100) }).catch(() => undefined),
       )
       await Promise.all(hurried)
     }
-    await expect.poll(async () => (await stack.request('/v1/login', body)).status, { timeout: 20_000 }).toBe(401)
+    await expect.poll(async () => (await stack.request('/v1/login', wrong())).status, { timeout: 20_000 }).toBe(401)
     await user.login()
   })
 })

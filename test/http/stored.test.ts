@@ -19,13 +19,15 @@ describe('what the endpoints leave in the store', () => {
       json({ refresh_token: third.refresh_token }, { Authorization: `Bearer ${third.access_token}` }),
     )
     await user.login()
+    const wrong = { username: user.username, password: 'wrong', client_id: 'app' }
+    await stack.request('/v1/login', json(wrong, { 'CF-Connecting-IP': '203.0.113.9' }))
 
     const direct = new Redis(stack.redis.url, { protocol: 2 })
     const lives: Record<string, number> = {}
     for (const key of await direct.keys('*')) lives[key.replace(/:.*/, '')] = await direct.pttl(key)
     direct.disconnect()
-    expect(Object.keys(lives).toSorted()).toEqual(['account', 'deny', 'feed', 'keyring', 'session'])
-    const limits: Record<string, number> = { session: 8 * DAY_MS, deny: 300_000, feed: 360_000 }
+    expect(Object.keys(lives).toSorted()).toEqual(['account', 'deny', 'feed', 'keyring', 'session', 'throttle'])
+    const limits: Record<string, number> = { session: 8 * DAY_MS, deny: 300_000, feed: 360_000, throttle: DAY_MS }
     for (const [kind, limit] of Object.entries(limits)) {
       expect(lives[kind]).toBeGreaterThan(0)
       expect(lives[kind]).toBeLessThanOrEqual(limit)

@@ -233,6 +233,21 @@ describe('npm run accounts', () => {
     printed.push(made.stdout, made.stderr)
   })
 
+  it('disables, enables and gives roles', async () => {
+    await runTool('accounts', ['create', 'Grace'], { env, input: 'correct horse battery staple\n' })
+    const run = async (...args: string[]) =>
+      JSON.parse((await runTool('accounts', [...args, '--json'], { env })).stdout)
+    const grace = { user_id: expect.any(String), username: 'grace', ended_sessions: 0 }
+    expect(await run('set-roles', 'GRACE', 'teller')).toEqual({ ...grace, roles: 'teller', status: 'active' })
+    expect(await run('disable', 'grace')).toEqual({ ...grace, roles: 'teller', status: 'disabled' })
+    expect(await run('enable', 'grace')).toEqual({ ...grace, roles: 'teller', status: 'active' })
+    expect(await run('set-roles', 'grace')).toEqual({ ...grace, roles: '', status: 'active' })
+    const said = await runTool('accounts', ['disable', 'grace'], { env })
+    expect(said.stdout).toBe('grace is disabled; 0 sessions were ended.\n')
+    const unknown = await runTool('accounts', ['enable', 'nobody'], { env })
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('no account') })
+  })
+
   it('refuses what registration refuses', async () => {
     const short = await runTool('accounts', ['create', 'ada'], { env, input: 'short\n' })
     expect(short).toMatchObject({ code: 1, stderr: expect.stringContaining('at least 15 characters') })

@@ -63,14 +63,14 @@ export interface StoredUser {
   readonly account: Account
   readonly keys: KeyNames
   /** Opens a session and answers with what its tokens carry. */
-  open(store: Store, nowMs: number, sid?: string): Promise<StoredSession>
+  readonly open: (store: Store, nowMs: number, sid?: string) => Promise<StoredSession>
 }
 
 export interface StoredSession {
   readonly sid: string
   readonly superseded: readonly string[]
   /** A turn with the given generation, by an attempt of its own unless one is named. */
-  turn(generation: number, nowMs: number, attempt?: string): Turn
+  readonly turn: (generation: number, nowMs: number, attempt?: string) => Turn
 }
 
 export async function storeUser(store: Store, { buckets = 1 }: { buckets?: number } = {}): Promise<StoredUser> {

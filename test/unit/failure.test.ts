@@ -17,6 +17,7 @@ const every: { [R in Failure['reason']]: Extract<Failure, { reason: R }> } = {
   grant_unsupported: { reason: 'grant_unsupported' },
   scope_exceeded: { reason: 'scope_exceeded' },
   credentials_wrong: { reason: 'credentials_wrong' },
+  too_many_attempts: { reason: 'too_many_attempts', retryAfterSeconds: 3 },
   token_missing: { reason: 'token_missing' },
   token_invalid: { reason: 'token_invalid' },
   origin_foreign: { reason: 'origin_foreign' },

@@ -1,8 +1,10 @@
 -- open-session: a login. Ends the least recently used sessions beyond the limit.
--- KEYS[1] session record  KEYS[2] revocation feed  KEYS[3] account
+-- KEYS[1] session record  KEYS[2] revocation feed  KEYS[3] account  KEYS[4] throttle of the account
 -- ARGV    sid, family digest, client, hash that was checked, hash to put in its place ('' to keep it),
 --         now_ms, idle_ms, ends_ms, limit of sessions, access_ms, window_ms
--- returns {'opened', roles, sid ended, ...} or {'changed'}: the account is not the one whose password was checked
+-- returns {'opened', roles, sid ended, ...}
+--      or {'changed'}: the account is not the one whose password was checked
+--      or {'wait', ms}: too many passwords went wrong while this one was checked
 -- Asked twice with the same sid it answers `opened`, without the sids, and changes nothing.
 local sid, digest, client, checked_hash, new_hash = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now_ms, idle_ms, ends_ms, limit = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -10,6 +12,9 @@ local access_ms, window_ms = tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local record = load(KEYS[1])
 if find(record, sid) then return { 'opened', record.roles } end
+
+local wait_ms = delay(KEYS[4], now_ms)
+if wait_ms > 0 then return { 'wait', string.format('%.0f', wait_ms) } end
 
 local raw = redis.call('GET', KEYS[3])
 local readable, account = pcall(cjson.decode, raw or '')
@@ -37,5 +42,6 @@ kept[#kept + 1] = {
   sid = sid, digest = digest, client = client, gen = string.format('%010d', 0), attempt = NO_ATTEMPT,
   auth = now_ms, used = now_ms, ends = ends_ms,
 }
+redis.call('DEL', KEYS[4])
 save(KEYS[1], { roles = account.roles, sessions = kept }, now_ms, idle_ms)
 return answer

@@ -54,10 +54,14 @@ local function save(key, record, now_ms, idle_ms)
   redis.call('SET', key, cjson.encode(record), 'PX', string.format('%.0f', record_last_ms - now_ms + DAY_MS))
 end
 
--- Tells verifiers that `id` is dead until `exp_ms`. Entries older than the window are dropped; their age is told by the
+-- Tells verifiers that `id` is dead until `exp_ms`; with `before_ms` only its tokens issued before then. Entries older than the window are dropped; their age is told by the
 -- ids that the store gave them, so that a caller whose clock runs ahead cannot empty the feed.
-local function announce(feed, kind, id, exp_ms, window_ms)
-  local entry = redis.call('XADD', feed, '*', 'kind', kind, 'id', id, 'exp', string.format('%.0f', exp_ms))
+local function announce(feed, kind, id, exp_ms, window_ms, before_ms)
+  local fields = { 'kind', kind, 'id', id, 'exp', string.format('%.0f', exp_ms) }
+  if before_ms then
+    fields[7], fields[8] = 'before', string.format('%.0f', before_ms)
+  end
+  local entry = redis.call('XADD', feed, '*', unpack(fields))
   local entry_ms = tonumber(string.match(entry, '^%d+'))
   redis.call('XTRIM', feed, 'MINID', '~', string.format('%.0f', entry_ms - window_ms))
   redis.call('PEXPIRE', feed, window_ms)
