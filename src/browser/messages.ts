@@ -1,0 +1,36 @@
+/** What the tabs of one origin tell each other about a session. Only pages of the origin can listen. */
+import type { Ending, Failed, Grant } from './wire.ts'
+
+export type Message =
+  /** Who has a token that is not due yet? */
+  | { readonly type: 'ask' }
+  /** Here is one; `lifetimeMs` is what is left of it. */
+  | ({ readonly type: 'token' } & Grant)
+  /** The service could not answer: wait too. */
+  | ({ readonly type: 'retry'; readonly inMs: number } & Pick<Failed, 'code' | 'message'>)
+  /** This session is over. */
+  | ({ readonly type: 'ended'; readonly sessionId: string } & Ending)
+
+/** Nothing for what is not a message, or one of another version. */
+export function parseMessage(data: unknown): Message | undefined {
+  const { type, kind, inMs, lifetimeMs, ...texts }: Record<string, unknown> = Object(data)
+  const [token = '', sessionId = '', code = '', message = ''] = ['token', 'sessionId', 'code', 'message'].map(
+    (name) => {
+      const text = texts[name]
+      return typeof text === 'string' ? text : undefined
+    },
+  )
+  switch (type) {
+    case 'ask':
+      return { type }
+    case 'token':
+      return { type, token, sessionId, lifetimeMs: Number(lifetimeMs) }
+    case 'retry':
+      return { type, inMs: Number(inMs), code, message }
+    case 'ended':
+      if (kind === 'superseded' || kind === 'expired') return { type, sessionId, kind, code, message }
+      return { type, sessionId, kind: 'signed-out', ...(code && { code, message }) }
+    default:
+      return undefined
+  }
+}
