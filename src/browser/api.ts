@@ -34,8 +34,8 @@ export interface Session {
 export type SessionStatus =
   /** There may be a session; the server is being asked. Show neither a sign-in form nor anybody's content. */
   | { readonly kind: 'restoring' }
-  /** Nobody is signed in. After an ending that the user did not ask for, `code` and `message` say why. */
-  | { readonly kind: 'signed-out'; readonly code?: string; readonly message?: string }
+  /** Nobody is signed in. `code` is `signed_out`, unless the service ended the session: then it is its own. */
+  | { readonly kind: 'signed-out'; readonly code: string; readonly message: string }
   | SignedIn
   /** The session is kept, but no fresh token can be had just now: it is tried again by itself, at `retryAtMs`. */
   | { readonly kind: 'offline'; readonly retryAtMs: number; readonly code: string; readonly message: string }
@@ -84,8 +84,9 @@ export type Outcome =
     }
 
 /**
- * No access token can be had. `code` is `offline` (kept, try later), `signed-out`, or the service's own: for example
- * `session_superseded`, `session_expired`. Or `origin_not_listed`: see `apis` in the options.
+ * No access token can be had. `code` is that of the status: `signed_out`, `session_superseded`, `session_expired` and so
+ * on; while `offline`, when the session is kept, that of the last failure, such as `unreachable` or `store_unavailable`.
+ * Or it is `origin_not_listed`: see `apis` in the options.
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError'
@@ -95,10 +96,4 @@ export class SessionError extends Error {
     super(message)
     this.code = code
   }
-}
-
-/** Why there is no token to be had. */
-export function refusalOf(status: SessionStatus): SessionError {
-  const { code = status.kind, message = `There is no token: ${status.kind}.` } = 'code' in status ? status : {}
-  return new SessionError(status.kind === 'offline' ? 'offline' : code, message)
 }

@@ -14,22 +14,17 @@ export type Message =
 /** Nothing for what is not a message, or one of another version. */
 export function parseMessage(data: unknown): Message | undefined {
   const { type, kind, inMs, lifetimeMs, ...texts }: Record<string, unknown> = Object(data)
-  const [token = '', sessionId = '', code = '', message = ''] = ['token', 'sessionId', 'code', 'message'].map(
-    (name) => {
-      const text = texts[name]
-      return typeof text === 'string' ? text : undefined
-    },
-  )
+  const text = (name: string) => (typeof texts[name] === 'string' ? texts[name] : '')
+  const [sessionId, code, message] = [text('sessionId'), text('code'), text('message')]
   switch (type) {
     case 'ask':
       return { type }
     case 'token':
-      return { type, token, sessionId, lifetimeMs: Number(lifetimeMs) }
+      return { type, token: text('token'), sessionId, lifetimeMs: Number(lifetimeMs) }
     case 'retry':
       return { type, inMs: Number(inMs), code, message }
     case 'ended':
-      if (kind === 'superseded' || kind === 'expired') return { type, sessionId, kind, code, message }
-      return { type, sessionId, kind: 'signed-out', ...(code && { code, message }) }
+      return { type, sessionId, kind: kind === 'superseded' || kind === 'expired' ? kind : 'signed-out', code, message }
     default:
       return undefined
   }

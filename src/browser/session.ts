@@ -1,4 +1,4 @@
-import { refusalOf, type Outcome, type Session, type SessionOptions, type SessionStatus } from './api.ts'
+import { SessionError, type Outcome, type Session, type SessionOptions, type SessionStatus } from './api.ts'
 import { createAuthorizedFetch } from './authorized-fetch.ts'
 import { createBackoff } from './backoff.ts'
 import { exclusively } from './exclusive.ts'
@@ -18,6 +18,8 @@ const LOOK_PAUSE_MS = 1000
 /** An API that refuses a token which was fetched because it had refused the one before is not asked why again. */
 const REJECTION_MS = 30_000
 
+const SIGNED_OUT = { kind: 'signed-out', code: 'signed_out', message: 'Nobody is signed in.' } as const
+
 /** Why nothing could be had. */
 type Failing = Pick<Failed, 'code' | 'message'>
 
@@ -32,7 +34,7 @@ export function openSession(
   const memory = createMemory(around, name)
   const backoff = createBackoff(around)
   const { emit, subscribe } = createFeed()
-  let status: SessionStatus = { kind: 'signed-out' }
+  let status: SessionStatus = SIGNED_OUT
   let token: Token | undefined
   let lastFailure: Failing | undefined
   /** The session that has ended last: what other tabs still say of it is late. */
@@ -186,7 +188,8 @@ export function openSession(
     const renewal = renewIfDue()
     const held = usable() ?? (await renewal, usable())
     if (held) return held
-    throw refusalOf(status)
+    const { code, message } = 'code' in status ? status : SIGNED_OUT
+    throw new SessionError(code, message)
   }
 
   async function replace(rejected: Token): Promise<Token | undefined> {
@@ -221,7 +224,7 @@ export function openSession(
       exclusively(around, name, async (): Promise<Outcome> => {
         const reply = await call('/v1/logout', {}, token && { Authorization: `Bearer ${token.value}` })
         if (reply.status !== 204) return readFailure(reply)
-        endForAll({ kind: 'signed-out' })
+        endForAll(SIGNED_OUT)
         return { ok: true }
       }),
     async restore() {
