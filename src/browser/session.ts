@@ -11,6 +11,10 @@ import { createTabs } from './tabs.ts'
 import { createToken, describeToken, isDue, isUsable, type Token, type TokenOptions } from './token.ts'
 import { createWire, readFailure, readGrant, readRefreshAnswer, type Ending, type Failed, type Grant } from './wire.ts'
 
+/** How long to wait for a token of another tab's, where there may be another tab: the price of each reload. */
+const ASK_MS = 100
+/** ... and where there was one that was refreshing a moment ago: only a busy machine takes that long. */
+const TOLD_MS = 1000
 /** A page in front looks after itself this often at least: timers do not count the time that a machine sleeps. */
 const LOOK_MS = 30_000
 /** ... and this often at most, whatever lifetimes the service may give its tokens. */
@@ -132,7 +136,7 @@ export function openSession(
   async function renewAlone(waited: boolean, rejected: Token | undefined): Promise<void> {
     const before = token
     const isNeeded = () => !hasEnded() && (isDue(token) || token === rejected)
-    if (isNeeded() && (waited || memory.mayBeHadFromOthers())) await tabs.ask()
+    if (isNeeded() && (waited || memory.mayBeHadFromOthers())) await tabs.ask(waited ? TOLD_MS : ASK_MS)
     if (!isNeeded() || backoff.leftMs() > 0) return
     const since = startStopwatch(around)
     const key = memory.attempt()

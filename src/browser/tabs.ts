@@ -4,13 +4,10 @@ import type { Surroundings } from './surroundings.ts'
 /** The other tabs of the origin. */
 export interface Tabs {
   readonly tell: (message: Message) => void
-  /** Asks them for a token, and waits until one has said something, but not for long. */
-  readonly ask: () => Promise<void>
+  /** Asks them for a token, and waits until one has said something, but not for longer. */
+  readonly ask: (patienceMs: number) => Promise<void>
   readonly close: () => void
 }
-
-/** They answer in a few milliseconds, unless the machine is busy. */
-const ASK_MS = 250
 
 /** `hear` gets what they say. */
 export function createTabs(around: Surroundings, name: string, hear: (message: Message) => void): Tabs {
@@ -23,10 +20,10 @@ export function createTabs(around: Surroundings, name: string, hear: (message: M
   })
   return {
     tell: post,
-    ask: () =>
+    ask: (patienceMs) =>
       new Promise((done) => {
         heard = done
-        around.after(ASK_MS, done)
+        around.after(patienceMs, done)
         post({ type: 'ask' })
       }),
     close,

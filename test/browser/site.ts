@@ -10,6 +10,7 @@ import { startWebApp, type WebApp } from '../support/web-app.ts'
 declare global {
   /** Of the app's page. */
   var session: Session
+  var second: Session
   var happened: SessionEvent[]
   var start: () => Session
 }
@@ -75,7 +76,7 @@ export interface Visitor {
   readonly page: Page
   readonly username: string
   /** The same user signs in on another device. */
-  signInElsewhere(): Promise<void>
+  readonly signInElsewhere: () => Promise<void>
 }
 
 export interface VisitorOptions {

@@ -29,8 +29,8 @@ export async function bundleLibrary(format: 'esm' | 'iife'): Promise<string> {
   return outputFiles?.[0]?.text ?? ''
 }
 
-/** The page shows what is the user's only while somebody is signed in. */
-function pageOf(issuer: string): string {
+/** The page, or one that makes its session twice as React does in development; it shows what is the user's only while somebody is signed in. */
+function pageOf(issuer: string, isMountedTwice: boolean): string {
   return `<!doctype html><title>App</title><main></main><script src="/latchkey.js"></script><script>
     var happened = []
     function show() {
@@ -43,6 +43,10 @@ function pageOf(issuer: string): string {
       return made
     }
     var session = start()
+    if (${isMountedTwice}) {
+      session.close()
+      session = start()
+    }
     show()
   </script>`
 }
@@ -50,25 +54,21 @@ function pageOf(issuer: string): string {
 export async function startWebApp(): Promise<WebApp> {
   const library = await bundleLibrary('iife')
   const apiCalls = { refused: 0, accepted: 0 }
-  let page = ''
+  let issuer = ''
   let isGood = (_authorization: string): Promise<boolean> => Promise.resolve(false)
   const server = createServer((incoming, outgoing) => {
     const answer = (status: number, type: string, body: string) =>
       outgoing.writeHead(status, { 'Content-Type': type }).end(body)
     incoming.resume()
-    switch (incoming.url) {
-      case '/':
-        return void answer(200, 'text/html', page)
-      case '/latchkey.js':
-        return void answer(200, 'text/javascript', library)
-      case '/api':
-        return void isGood(incoming.headers.authorization ?? '').then((good) => {
-          apiCalls[good ? 'accepted' : 'refused']++
-          return answer(good ? 200 : 401, 'application/json', JSON.stringify({ balance: good ? 42 : null }))
-        })
-      default:
-        return void answer(200, 'text/html', '<!doctype html><title>Elsewhere</title>')
-    }
+    const { url, headers } = incoming
+    if (url === '/' || url === '/twice') answer(200, 'text/html', pageOf(issuer, url === '/twice'))
+    else if (url === '/latchkey.js') answer(200, 'text/javascript', library)
+    else if (url === '/api')
+      void isGood(headers.authorization ?? '').then((good) => {
+        apiCalls[good ? 'accepted' : 'refused']++
+        return answer(good ? 200 : 401, 'application/json', JSON.stringify({ balance: good ? 42 : null }))
+      })
+    else answer(200, 'text/html', '<!doctype html><title>Elsewhere</title>')
   })
   server.listen(0, 'localhost')
   await once(server, 'listening')
@@ -77,8 +77,8 @@ export async function startWebApp(): Promise<WebApp> {
   return {
     url: `http://localhost:${address.port}`,
     apiCalls,
-    use(issuer, check) {
-      page = pageOf(issuer)
+    use(service, check) {
+      issuer = service
       isGood = check
     },
     async close() {
