@@ -20,9 +20,9 @@ export function parseMessage(data: unknown): Message | undefined {
     case 'ask':
       return { type }
     case 'token':
-      return { type, token: text('token'), sessionId, lifetimeMs: Number(lifetimeMs) }
+      return { type, token: text('token'), sessionId, lifetimeMs: Number(lifetimeMs) || 0 }
     case 'retry':
-      return { type, inMs: Number(inMs), code, message }
+      return { type, inMs: Number(inMs) || 0, code, message }
     case 'ended':
       return { type, sessionId, kind: kind === 'superseded' || kind === 'expired' ? kind : 'signed-out', code, message }
     default:

@@ -50,12 +50,12 @@ export function openSession(
   const tabs = createTabs(around, name, hear)
   const stopWaking = around.onWake((why) => {
     if (why === 'online') backoff.reset()
-    // Out of the back/forward cache: another tab may have signed out, or somebody else in.
-    if (why === 'back' && memory.sessionId() !== token?.sessionId) void askAfresh()
+    // A tab that was frozen or in the back/forward cache has not heard that another signed out, or somebody else in.
+    if ((token || hasEnded()) && memory.sessionId() !== token?.sessionId) void askAfresh()
     else look()
   })
 
-  const hasEnded = () => ['signed-out', 'superseded', 'expired'].includes(status.kind)
+  const hasEnded = () => status.kind !== 'offline' && 'code' in status
   const usable = () => (isUsable(token) ? token : undefined)
 
   function hold(grant: Grant, type: 'signed-in' | 'refreshed' | 'shared', tokenOptions?: TokenOptions): void {
@@ -103,11 +103,12 @@ export function openSession(
     if (isClosed) return
     switch (message.type) {
       case 'ask':
-        if (!isDue(token)) shareToken()
+        // Not by a tab that has not heard of a newer sign-in.
+        if (!isDue(token) && token?.sessionId === memory.sessionId()) shareToken()
         return
       case 'token': {
         const isNews = message.token !== token?.value && message.sessionId !== endedId
-        const isBetter = message.sessionId !== token?.sessionId || message.lifetimeMs > token.leftMs()
+        const isBetter = message.lifetimeMs > (message.sessionId === token?.sessionId ? token.leftMs() : 0)
         if (isNews && isBetter) hold(message, 'shared')
         return
       }

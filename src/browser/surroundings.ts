@@ -24,8 +24,8 @@ export interface Surroundings {
   readonly onWake: (listener: (why: Wake) => void) => () => void
 }
 
-/** The network is there again, the page came to the front, or it came back out of the back/forward cache. */
-export type Wake = 'online' | 'front' | 'back'
+/** The network is there again, or the page is looked at again. */
+export type Wake = 'online' | 'front'
 
 export interface Shelf {
   readonly get: (name: string) => string | undefined
@@ -91,8 +91,8 @@ function openChannel(name: string, onMessage: (message: unknown) => void): Chann
 
 function onWake(listener: (why: Wake) => void): () => void {
   const stop = new AbortController()
-  const tell = ({ type, persisted }: Event & { persisted?: boolean }) =>
-    listener(persisted ? 'back' : type === 'online' ? type : 'front')
+  const tell = ({ type }: Event) => listener(type === 'online' ? type : 'front')
+  // `pageshow` also tells that the page comes out of the back/forward cache.
   for (const type of ['online', 'focus', 'pageshow', 'visibilitychange'])
     globalThis.addEventListener?.(type, tell, { signal: stop.signal })
   return () => stop.abort()

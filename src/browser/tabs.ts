@@ -12,20 +12,26 @@ export interface Tabs {
 /** `hear` gets what they say. */
 export function createTabs(around: Surroundings, name: string, hear: (message: Message) => void): Tabs {
   let heard = () => {}
+  let isOpen = true
   const { post, close } = around.openChannel(name, (data) => {
     const message = parseMessage(data)
     if (!message) return
     hear(message)
     if (message.type !== 'ask') heard()
   })
+  // A closed channel throws.
+  const tell = (message: Message) => isOpen && post(message)
   return {
-    tell: post,
+    tell,
     ask: (patienceMs) =>
       new Promise((done) => {
         heard = done
         around.after(patienceMs, done)
-        post({ type: 'ask' })
+        tell({ type: 'ask' })
       }),
-    close,
+    close() {
+      isOpen = false
+      close()
+    },
   }
 }

@@ -35,6 +35,8 @@ export interface World {
   /** As when the lid is closed: timers and the monotonic clock stand still, `Date` goes on. */
   sleep(ms: number): void
   refreshes(): number
+  /** Posts anything at all on every channel. */
+  say(message: unknown): void
 }
 
 export function grant(token: string, sessionId = 'sid-1', expiresInSeconds = 300): Response {
@@ -86,6 +88,9 @@ export function createWorld(): World {
     dateOffsetMs: 1_800_000_000_000,
     refreshes: () => world.calls.filter(({ path }) => path === '/v1/refresh').length,
     pass,
+    say(message) {
+      for (const channel of channels) channel.hear(message)
+    },
     sleep: (ms) => void (world.dateOffsetMs += ms),
     open({ withoutLocks = false, withoutChannel = false, ...options } = {}) {
       const wakers = new Set<(why: Wake) => void>()
@@ -122,6 +127,8 @@ export function createWorld(): World {
           if (!withoutChannel) channels.add(own)
           return {
             post(message) {
+              if (!channels.has(own) && !withoutChannel)
+                throw new DOMException('Channel is closed', 'InvalidStateError')
               const others = [...channels].filter((other) => other !== own && other.name === name)
               setImmediate(() => {
                 for (const other of others) if (channels.has(other)) other.hear(structuredClone(message))
