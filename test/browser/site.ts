@@ -31,10 +31,12 @@ export interface Site {
 export async function startSite(): Promise<Site> {
   const [front, app, browser] = await Promise.all([startFront(), startWebApp(), launchChromium()])
   const clients = [
-    { id: 'web', kind: 'browser', origins: [app.url], audiences: [audience] },
+    { id: 'web', kind: 'browser', origins: [app.url, front.url], audiences: [audience] },
     { id: 'app', kind: 'native', audiences: [audience] },
   ]
-  const stack = await startStack({ servers: 2, env: { ISSUER: front.url, CLIENTS: JSON.stringify(clients) } })
+  // Ten tabs and a browser on a small machine make the store look slow.
+  const env = { ISSUER: front.url, CLIENTS: JSON.stringify(clients), STORE_TIMEOUT_MS: '5000' }
+  const stack = await startStack({ servers: 2, env })
   let turn = 0
   front.forwardTo(() => stack.addressOf(turn++))
   app.use(front.url, async (authorization) => {
@@ -62,6 +64,15 @@ export async function startSite(): Promise<Site> {
       await stack.stop()
     },
   }
+}
+
+/** Serves the app's page at the service's own origin too, as the service may do itself. */
+export async function serveAtIssuer({ app, front }: Site, context: BrowserContext): Promise<void> {
+  for (const path of ['/', '/latchkey.js'])
+    await context.route(front.url + path, async (route) => {
+      const answer = await fetch(app.url + path)
+      await route.fulfill({ body: await answer.text(), contentType: answer.headers.get('Content-Type') ?? '' })
+    })
 }
 
 /** A tab with the app in it. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium } from '../support/chromium.ts'
-import { callApi, openTab, signedIn, startSite, statusOf, untilStatus, type Site } from './site.ts'
+import { createUser, password } from '../support/user.ts'
+import { callApi, openTab, serveAtIssuer, signedIn, startSite, statusOf, untilStatus, type Site } from './site.ts'
 
 const MINUTE_MS = 60_000
 /** Web Locks as in a browser that has none. */
@@ -86,6 +87,26 @@ describe.skipIf(!hasChromium)('tabs in Chromium', () => {
     await untilStatus(gone, 'signed-out')
     expect(await gone.textContent('main')).toBe('signed-out')
     expect(await page.evaluate(() => session.restore())).toMatchObject({ kind: 'signed-out', code: 'refresh_invalid' })
+    await context.close()
+  })
+
+  it('at the origin of the service itself sign in and out as often as they like', async () => {
+    const context = await site.browser.newContext()
+    await serveAtIssuer(site, context)
+    const [one, two] = [await context.newPage(), await context.newPage()]
+    for (const tab of [one, two]) await tab.goto(site.front.url)
+    const { username } = await createUser(site.stack)
+    for (let round = 0; round < 2; round++) {
+      const signIn = ([name, word]: string[]) => session.login(name ?? '', word ?? '')
+      expect(await one.evaluate(signIn, [username, password])).toEqual({ ok: true })
+      await untilStatus(two, 'signed-in')
+      await two.reload()
+      await untilStatus(two, 'signed-in')
+      // The browser clears its storage now, what the library keeps there included.
+      expect(await two.evaluate(() => session.logout())).toEqual({ ok: true })
+      await untilStatus(one, 'signed-out')
+      expect(await one.evaluate(() => localStorage.length)).toBe(0)
+    }
     await context.close()
   })
 
