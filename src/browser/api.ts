@@ -20,9 +20,12 @@ export interface Session {
   readonly signUp: (username: string, password: string) => Promise<Outcome>
   /** Ends the session, in all tabs. If that fails (`ok: false`) it goes on: tell the user. */
   readonly logout: () => Promise<Outcome>
-  /** Asks the server now: where nothing tells of a session, or to try again without waiting. */
+  /**
+   * Asks the service now, unless somebody is signed in: on a first visit that may have a session all the same, for example
+   * after the page's storage was cleared, or to try again without waiting.
+   */
   readonly restore: () => Promise<SessionStatus>
-  /** @throws {SessionError} */
+  /** A token that is good for some seconds at least. Ask for it anew each time. @throws {SessionError} */
   readonly getAccessToken: () => Promise<string>
   /** `fetch` with the access token; tries once more after a 401. @throws {SessionError} or as `fetch` does */
   readonly fetch: typeof fetch
@@ -48,7 +51,7 @@ export type SessionStatus =
 export interface SignedIn {
   readonly kind: 'signed-in'
   readonly sessionId: string
-  /** When the token was issued, to this tab or to the one that shared it. */
+  /** When this tab got the token, from the service or from another tab. */
   readonly refreshedAtMs: number
   /** When the next one will be fetched if the page is visible then. */
   readonly refreshDueAtMs: number

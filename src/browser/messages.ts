@@ -1,5 +1,5 @@
 /** What the tabs of one origin tell each other about a session. Only pages of the origin can listen. */
-import type { Ending, Failed, Grant } from './wire.ts'
+import type { Ending, Failing, Grant } from './wire.ts'
 
 export type Message =
   /** Who has a token that is not due yet? */
@@ -7,7 +7,7 @@ export type Message =
   /** Here is one; `lifetimeMs` is what is left of it. */
   | ({ readonly type: 'token' } & Grant)
   /** The service could not answer: wait too. */
-  | ({ readonly type: 'retry'; readonly inMs: number } & Pick<Failed, 'code' | 'message'>)
+  | ({ readonly type: 'retry'; readonly inMs: number } & Failing)
   /** This session is over. */
   | ({ readonly type: 'ended'; readonly sessionId: string } & Ending)
 

@@ -9,7 +9,8 @@ import { startStopwatch } from './stopwatch.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTabs } from './tabs.ts'
 import { createToken, describeToken, isDue, isUsable, type Token, type TokenOptions } from './token.ts'
-import { createWire, readFailure, readGrant, readRefreshAnswer, type Ending, type Failed, type Grant } from './wire.ts'
+import { createWire, readFailure, readGrant, readRefreshAnswer, SIGNED_OUT } from './wire.ts'
+import type { Ending, Failing, Grant } from './wire.ts'
 
 /** How long to wait for a token of another tab's, where there may be another tab: the price of each reload. */
 const ASK_MS = 100
@@ -21,11 +22,6 @@ const LOOK_MS = 30_000
 const LOOK_PAUSE_MS = 1000
 /** An API that refuses a token which was fetched because it had refused the one before is not asked why again. */
 const REJECTION_MS = 30_000
-
-const SIGNED_OUT = { kind: 'signed-out', code: 'signed_out', message: 'Nobody is signed in.' } as const
-
-/** Why nothing could be had. */
-type Failing = Pick<Failed, 'code' | 'message'>
 
 /** {@link createSession} with the browser as an argument. */
 export function openSession(
@@ -203,10 +199,7 @@ export function openSession(
     return token === rejected ? undefined : usable()
   }
 
-  if (memory.sessionId()) {
-    status = { kind: 'restoring' }
-    void renew()
-  }
+  if (memory.sessionId()) void askAfresh()
   return {
     status: () => status,
     subscribe,

@@ -1,5 +1,5 @@
 /** A browser, its network and a service, all made up, with a clock of their own: for what would take days. */
-import type { Session, SessionEvent, SessionOptions } from '../../src/browser/api.ts'
+import { SessionError, type Session, type SessionEvent, type SessionOptions } from '../../src/browser/api.ts'
 import { openSession } from '../../src/browser/session.ts'
 import type { Surroundings, Wake } from '../../src/browser/surroundings.ts'
 
@@ -50,6 +50,14 @@ export function grant(token: string, sessionId = 'sid-1', expiresInSeconds = 300
 
 export function refuse(status: number, code: string, headers: Record<string, string> = {}): Response {
   return Response.json({ status, code, title: `Title of ${code}.` }, { status, headers })
+}
+
+/** The code with which a call was refused. */
+export function refusalOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => 'nothing',
+    (error: unknown) => (error instanceof SessionError ? error.code : String(error)),
+  )
 }
 
 /** Everything that is under way and needs no clock. */
