@@ -1,6 +1,7 @@
 /** Middleware order and the route table, on one screen. */
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { except } from 'hono/combine'
 import { etag } from 'hono/etag'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
@@ -18,6 +19,7 @@ import { tokenEndpoint } from './endpoints/token.ts'
 import { verifyEndpoint } from './endpoints/verify.ts'
 import { StoreUnavailable, type Failure } from './failure.ts'
 import type { Env, RequestContext } from './http/context.ts'
+import { clientCors, publicCors } from './http/cors.ts'
 import { oauthError } from './http/oauth-error.ts'
 import { problem } from './http/problem.ts'
 import type { Parts } from './parts.ts'
@@ -37,6 +39,8 @@ export function createApp(parts: Parts): Hono<Env> {
   })
   const isHttps = parts.config.issuer.startsWith('https:')
   app.use(secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' }))
+  app.use('/.well-known/*', publicCors)
+  app.use('/v1/*', except('/v1/verify', clientCors(parts.config.clients)))
   app.use(refuseTokensInQuery)
   const limited = bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, { reason: 'body_too_large' }) })
   app.post('/v1/accounts', limited, accountsEndpoint(parts))
