@@ -90,7 +90,9 @@ function refuse(c: RequestContext, failure: Failure): Response {
 
 /** Tokens in addresses end up in logs, histories and Referer headers. OWASP ASVS 14.2.1. */
 const refuseTokensInQuery: MiddlewareHandler<Env> = async (c, next) => {
-  const named = ['access_token', 'refresh_token', 'token', 'password'].some((name) => c.req.query(name) !== undefined)
+  const named = ['access_token', 'refresh_token', 'token', 'password', 'client_secret'].some(
+    (name) => c.req.query(name) !== undefined,
+  )
   return named ? refuse(c, { reason: 'token_in_query' }) : next()
 }
 

@@ -33,7 +33,7 @@ export type Failure =
   | { readonly reason: 'client_not_allowed' }
   | { readonly reason: 'client_unauthenticated' }
   | { readonly reason: 'grant_unsupported' }
-  | { readonly reason: 'scope_exceeded' }
+  | { readonly reason: 'scope_refused'; readonly detail: string }
   | { readonly reason: 'credentials_wrong' }
   | { readonly reason: 'too_many_attempts'; readonly retryAfterSeconds: number }
   | { readonly reason: 'token_missing' }
@@ -100,7 +100,7 @@ export function toWire(failure: Failure): Wire {
     case 'client_unknown':
       return { status: 400, code: 'unknown_client', title: 'No client is registered under this client_id.' }
     case 'client_not_allowed':
-      return { status: 403, code: 'client_not_allowed', title: 'This client may not sign users in.' }
+      return { status: 403, code: 'client_not_allowed', title: 'This client may not make this call.' }
     case 'client_unauthenticated':
       return {
         status: 401,
@@ -110,8 +110,8 @@ export function toWire(failure: Failure): Wire {
       }
     case 'grant_unsupported':
       return { status: 400, code: 'unsupported_grant_type', title: 'The only grant is refresh_token.' }
-    case 'scope_exceeded':
-      return { status: 400, code: 'invalid_scope', title: 'The session was not granted this scope.' }
+    case 'scope_refused':
+      return { status: 400, code: 'invalid_scope', title: 'This scope cannot be had.', detail: failure.detail }
     case 'credentials_wrong':
       return { status: 401, code: 'invalid_credentials', title: 'The username or the password is wrong.' }
     case 'too_many_attempts':
@@ -209,7 +209,7 @@ const oauthErrors: Partial<Record<Failure['reason'], string>> = {
   client_unauthenticated: 'invalid_client',
   client_not_allowed: 'unauthorized_client',
   grant_unsupported: 'unsupported_grant_type',
-  scope_exceeded: 'invalid_scope',
+  scope_refused: 'invalid_scope',
   internal: 'server_error',
 }
 

@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { createLog, createLogDigest, type Log } from './log.ts'
 import { createLiveCheck, type LiveCheck } from './store/live-check.ts'
 import { createRevocationFeed, type RevocationFeed } from './store/revocation-feed.ts'
-import type { Store } from './store/store.ts'
+import { feedWindowMs, type Store } from './store/store.ts'
 import { createUpstashStore } from './store/upstash.ts'
 import { systemRandom, type Clock, type Random } from './system.ts'
 import { ringTimes } from './tokens/key-changes.ts'
@@ -49,7 +49,7 @@ export async function createParts(config: Config, clock: Clock): Promise<Parts> 
       cacheMs: config.checkCacheSeconds * 1000,
       staleMs: config.checkStaleSeconds * 1000,
     }),
-    feed: createRevocationFeed({ store, clock, ...config.store }),
+    feed: createRevocationFeed({ store, clock, ...config.store, windowMs: feedWindowMs(config) }),
     keyRing: createKeyRing({
       store,
       seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],

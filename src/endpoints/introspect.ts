@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { readForm } from '../http/body.ts'
-import { authenticateClient } from '../http/client-authentication.ts'
+import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
 import type { Parts } from '../parts.ts'
@@ -24,9 +24,8 @@ export function introspectEndpoint(parts: Parts) {
   return async (c: RequestContext): Promise<Response> => {
     const form = await readForm(c, request)
     if (!form.ok) return oauthError(c, form.failure)
-    const client = await authenticateClient(c, clients, form.value)
+    const client = await authenticateService(c, clients, form.value)
     if (!client.ok) return oauthError(c, client.failure)
-    if (client.value.kind !== 'service') return oauthError(c, { reason: 'client_unauthenticated' })
     const { audiences } = client.value
     const checked = await checkAccessToken(parts, form.value.token, { audiences, fresh: true })
     c.header('Cache-Control', 'no-store')

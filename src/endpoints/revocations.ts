@@ -1,11 +1,11 @@
-import { streamSSE } from 'hono/streaming'
+import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
 import { StoreUnavailable, failed, ok, type Failure, type Result } from '../failure.ts'
-import { authenticateClient } from '../http/client-authentication.ts'
+import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
 import type { Parts } from '../parts.ts'
-import type { FeedAnswer, RevocationFeed } from '../store/revocation-feed.ts'
-import { FEED_LEEWAY_SECONDS } from '../store/store.ts'
+import type { FeedAnswer } from '../store/revocation-feed.ts'
+import { FEED_START, feedWindowMs } from '../store/store.ts'
 
 /** How often a stream looks for news. */
 const STREAM_EVERY_MS = 1000
@@ -25,21 +25,23 @@ const STREAM_LIMIT_MS = 10 * 60_000
 export function revocationsEndpoint(parts: Parts) {
   const { config, feed } = parts
   return async (c: RequestContext): Promise<Response> => {
-    const client = await authenticateClient(c, config.clients)
+    const client = await authenticateService(c, config.clients)
     if (!client.ok) return problem(c, client.failure)
-    if (client.value.kind !== 'service') return problem(c, { reason: 'client_unauthenticated' })
     const streams = c.req.header('Accept')?.includes('text/event-stream') ?? false
     const after = readCursor((streams ? c.req.header('Last-Event-ID') : undefined) ?? c.req.query('after'))
     if (!after.ok) return problem(c, after.failure)
+    if (streams) return stream(c, parts, after.value)
     const answer = await feed.read(after.value)
-    return streams ? stream(c, parts, answer) : c.json(describe(parts, answer), 200, { 'Cache-Control': 'no-store' })
+    return c.json(describe(parts, answer), 200, { 'Cache-Control': 'no-store' })
   }
 }
 
 /** A cursor is a place in each bucket. */
 function readCursor(text: string | undefined): Result<readonly string[] | undefined, Failure> {
   if (text === undefined || text === '') return ok(undefined)
-  if (/^\d{1,15}-\d{1,20}(\.\d{1,15}-\d{1,20})*$/.test(text)) return ok(text.split('.'))
+  const places = text.split('.')
+  // Redis counts to 2^64 - 1, which has twenty digits.
+  if (places.every((place) => /^\d{1,15}-\d{1,19}(-[\w-]{0,6})?$/.test(place))) return ok(places)
   return failed({ reason: 'bad_request', detail: 'after must be the cursor of an earlier answer.' })
 }
 
@@ -56,19 +58,25 @@ function describe({ config, clock }: Pick<Parts, 'config' | 'clock'>, answer: Fe
     cursor: answer.places.join('.'),
     reset: answer.reset,
     more: answer.more,
-    window_seconds: config.accessTtlSeconds + FEED_LEEWAY_SECONDS,
+    window_seconds: feedWindowMs(config) / 1000,
     as_of: answer.askedAtMs / 1000,
     now: clock.nowMs() / 1000,
   }
 }
 
-function stream(c: RequestContext, parts: Parts, first: FeedAnswer): Response {
-  const { clock, feed } = parts
+/**
+ * Begins whether the store is there or not: a stock client that is answered with an error does not come back. While the store is
+ * away there is no news, and heartbeats say how old the last is.
+ */
+function stream(c: RequestContext, parts: Parts, after: readonly string[] | undefined): Response {
+  const { config, clock } = parts
   const endsAtMs = clock.nowMs() + STREAM_LIMIT_MS
+  const nothing = { entries: [], reset: false, more: false, askedAtMs: 0 }
   // Proxies hold back what they take for a document.
   c.header('X-Accel-Buffering', 'no')
-  const response = streamSSE(c, async (events) => {
-    let answer = first
+  const follow = async (events: SSEStreamingApi) => {
+    const start = Array.from({ length: config.store.buckets }, () => FEED_START)
+    let answer = await readOn(c, parts, after, { ...nothing, places: after ?? start })
     let saidAtMs = -Infinity
     while (!events.aborted && clock.nowMs() < endsAtMs) {
       const isNews = answer.reset || answer.entries.length > 0
@@ -78,19 +86,32 @@ function stream(c: RequestContext, parts: Parts, first: FeedAnswer): Response {
         saidAtMs = clock.nowMs()
       }
       if (!answer.more) await events.sleep(STREAM_EVERY_MS)
-      answer = await readOn(feed, answer)
+      answer = await readOn(c, parts, answer.places, answer)
     }
+  }
+  const response = streamSSE(c, follow, async (error) => {
+    c.get('log').event('request.failed', { path: c.req.path, detail: error.name })
   })
   response.headers.set('Cache-Control', 'no-store')
   return response
 }
 
-/** While the store is away there is no news, and heartbeats say how old the last is. */
-async function readOn(feed: RevocationFeed, from: FeedAnswer): Promise<FeedAnswer> {
+/**
+ * What is behind `places`, or nothing new while the store is away. The reading goes on to its end when the client hangs up:
+ * others wait for it, and it may be the circuit breaker's trial.
+ */
+async function readOn(
+  c: RequestContext,
+  { feed }: Parts,
+  places: readonly string[] | undefined,
+  last: FeedAnswer,
+): Promise<FeedAnswer> {
+  const reading = feed.read(places)
+  c.executionCtx.waitUntil(reading.catch(() => undefined))
   try {
-    return await feed.read(from.places)
+    return await reading
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    return { ...from, entries: [], reset: false, more: false }
+    return { ...last, entries: [], reset: false, more: false }
   }
 }

@@ -7,7 +7,7 @@ import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
-import { checkAccessToken } from '../tokens/active-token.ts'
+import { readAccessToken } from '../tokens/active-token.ts'
 import { familyDigest, parseRefreshToken } from '../tokens/refresh.ts'
 
 const request = z.object({
@@ -66,14 +66,16 @@ async function revokeSession(
   }
 }
 
+/** Decided where the record is, not by what this server remembers. */
 async function revokeAccessToken(parts: Parts, { presented, client, log }: Revocation): Promise<Result<void, Failure>> {
-  const { config, store, clock, liveCheck } = parts
-  const checked = await checkAccessToken(parts, presented, { audiences: config.audiences, fresh: true })
-  if (!checked.ok) return ok(undefined)
-  const { userId, sid, jti, exp, clientId } = checked.value
-  if (clientId !== client.id) return failed({ reason: 'foreign' })
+  const { store, clock, liveCheck } = parts
+  const token = await readAccessToken(parts, presented, { certain: true })
+  if (!token.ok) return ok(undefined)
+  const { userId, sid, jti, exp } = token.value
   try {
-    const outcome = await store.denyToken({ userId, jti, expMs: exp * 1000, nowMs: clock.nowMs() })
+    const denial = { userId, sid, clientId: client.id, jti, expMs: exp * 1000, nowMs: clock.nowMs() }
+    const outcome = await store.denyToken(denial)
+    if (outcome === 'foreign') return failed({ reason: 'foreign' })
     log.event('token.revoked', { user_id: userId, session_id: sid, client_id: client.id, jti, detail: outcome })
     return ok(undefined)
   } finally {

@@ -41,15 +41,23 @@ function readGrant(
 ): Result<Exchange, Failure> {
   if (client.kind !== 'native') return failed({ reason: 'client_not_allowed' })
   if (refresh_token === undefined) return failed({ reason: 'bad_request', detail: 'Missing or wrong: refresh_token.' })
-  if (scope !== undefined && !mayNarrow(client, scope)) return failed({ reason: 'scope_exceeded' })
+  const wanted = checkScope(client, scope)
+  if (!wanted.ok) return wanted
   const attempt = readIdempotencyKey(c)
   if (!attempt.ok) return attempt
   return ok({ presented: refresh_token, allowed: [client], scope, attempt: attempt.value, log: c.get('log') })
 }
 
-/** An opaque token has no room for a scope of its own. */
-function mayNarrow({ scope: granted, accessToken }: Client, wanted: string): boolean {
-  if (wanted === granted) return true
-  const scopes = granted?.split(' ') ?? []
-  return accessToken === 'jwt' && wanted.split(' ').every((one) => scopes.includes(one))
+/** All of the client's scope, or less if its tokens have room for a scope of their own. The order does not matter. */
+function checkScope({ scope: granted = '', accessToken }: Client, wanted: string | undefined): Result<void, Failure> {
+  if (wanted === undefined) return ok(undefined)
+  const [has, wants] = [new Set(granted.split(' ')), new Set(wanted.split(' '))]
+  if (![...wants].every((one) => has.has(one))) return refuseScope('The session was not granted this scope.')
+  if (accessToken === 'opaque' && wants.size < has.size)
+    return refuseScope('An opaque access token always carries the whole scope of its client.')
+  return ok(undefined)
+}
+
+function refuseScope(detail: string): Result<never, Failure> {
+  return failed({ reason: 'scope_refused', detail })
 }

@@ -26,6 +26,17 @@ export async function authenticateClient(
   return client ? ok(client) : refuse(c, basic?.id ?? client_id)
 }
 
+/** A service, which has always a secret. A public client that only names itself has not authenticated. */
+export async function authenticateService(
+  c: RequestContext,
+  clients: readonly Client[],
+  fields?: ClientFields,
+): Promise<Result<Client, Failure>> {
+  const client = await authenticateClient(c, clients, fields)
+  if (!client.ok || client.value.kind === 'service') return client
+  return client.value.secretDigest ? failed({ reason: 'client_not_allowed' }) : refuse(c, client.value.id)
+}
+
 /** Whether the caller may act as a client: anybody as a public one, the holder of its secret as a confidential one. */
 export async function mayActAs(c: RequestContext, client: Client): Promise<boolean> {
   if (!client.secretDigest) return true

@@ -10,6 +10,7 @@ export function tokenAnswer(c: RequestContext, issuer: string, tokens: SessionTo
   const inBrowser = tokens.client.kind === 'browser'
   if (inBrowser) setRefreshCookie(c, issuer, tokens.refreshToken, tokens.refreshExpiresInSeconds)
   c.header('Cache-Control', 'no-store')
+  c.header('Pragma', 'no-cache')
   return c.json({
     access_token: tokens.accessToken,
     token_type: 'Bearer',

@@ -1,6 +1,6 @@
 /**
- * How long a store call may take and what happens when it fails. Every call is safe to repeat, so one quick retry is;
- * while the store is known to be down, a circuit breaker answers at once (design section 5).
+ * How long a store call may take and what happens when it fails. Calls that are safe to repeat are,
+ * once and quickly; while the store is known to be down, a circuit breaker answers at once (design section 5).
  */
 import {
   BrokenCircuitError,
@@ -15,11 +15,17 @@ import {
   wrap,
 } from 'cockatiel'
 import { StoreUnavailable } from '../failure.ts'
+import { systemClock } from '../system.ts'
 
 /** Failures in a row that open the circuit. One refused call is an accident, five are an outage. */
 const BREAK_AFTER_FAILURES = 5
 /** How long the circuit stays open before one call may try the store again. */
 const TRIAL_AFTER_MS = 1000
+/** How much longer than its deadline a trial may seem to take. */
+const TRIAL_EXTRA_MS = 250
+
+/** Runs a store call; `once` for the one that is not safe to repeat. */
+export type Guarded = <T>(call: () => Promise<T>, demand?: { readonly once?: boolean }) => Promise<T>
 
 /**
  * Runs store calls under one deadline, retry included.
@@ -27,7 +33,23 @@ const TRIAL_AFTER_MS = 1000
  * @throws {StoreUnavailable} whatever went wrong. Its message is a code without any argument of the call, since the
  * client's errors echo the whole command.
  */
-export function createResilience(timeoutMs: number): <T>(call: () => Promise<T>) => Promise<T> {
+export function createResilience(timeoutMs: number): Guarded {
+  let guard = createGuard(timeoutMs)
+  return async (call, { once = false } = {}) => {
+    if (guard.isTrying()) {
+      // The library lets others wait for the trial's outcome; a request must not wait for another request's I/O.
+      if (!guard.hasLostTrial()) throw new StoreUnavailable('trial under way')
+      guard = createGuard(timeoutMs)
+    }
+    try {
+      return await guard.execute(call, once)
+    } catch (error) {
+      throw new StoreUnavailable(causeOf(error))
+    }
+  }
+}
+
+function createGuard(timeoutMs: number) {
   const breaker = circuitBreaker(handleWhen(isOutage), {
     halfOpenAfter: TRIAL_AFTER_MS,
     breaker: new ConsecutiveBreaker(BREAK_AFTER_FAILURES),
@@ -37,15 +59,15 @@ export function createResilience(timeoutMs: number): <T>(call: () => Promise<T>)
     handleWhen((error) => isOutage(error) && !hasTimedOut(error)),
     { maxAttempts: 1 },
   )
-  const policy = wrap(breaker, timeout(timeoutMs, TimeoutStrategy.Aggressive), onceMore)
-  return async (call) => {
-    // The library lets others wait for the trial's outcome; a request must not wait for another request's I/O.
-    if (breaker.state === CircuitState.HalfOpen) throw new StoreUnavailable('trial under way')
-    try {
-      return await policy.execute(call)
-    } catch (error) {
-      throw new StoreUnavailable(causeOf(error))
-    }
+  const deadline = timeout(timeoutMs, TimeoutStrategy.Aggressive)
+  const [twice, once] = [wrap(breaker, deadline, onceMore), wrap(breaker, deadline)]
+  let trialBeganAtMs = 0
+  breaker.onHalfOpen(() => (trialBeganAtMs = systemClock.nowMs()))
+  return {
+    execute: <T>(call: () => Promise<T>, isOnce: boolean) => (isOnce ? once : twice).execute(call),
+    isTrying: () => breaker.state === CircuitState.HalfOpen,
+    /** A trial dies with its request, timers and all, when the runtime cancels that. The circuit would stay half open. */
+    hasLostTrial: () => Math.abs(systemClock.nowMs() - trialBeganAtMs) > timeoutMs + TRIAL_EXTRA_MS,
   }
 }
 
@@ -54,9 +76,7 @@ export function createResilience(timeoutMs: number): <T>(call: () => Promise<T>)
  * fail, must not open the circuit for everybody.
  */
 function isOutage(error: unknown): boolean {
-  const isOfOneKey =
-    error instanceof Error && error.name === 'UpstashError' && /^(WRONGTYPE|ERR .*user_script)/.test(error.message)
-  return !isOfOneKey
+  return !/^(WRONGTYPE|ERR .*user_script)/.test(refusalOf(error) ?? '')
 }
 
 /** A Redis error's code word (`WRONGTYPE`, `OOM`), else the kind of error; never its text. */
@@ -64,8 +84,14 @@ function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   if (error instanceof BrokenCircuitError) return 'circuit open'
   if (hasTimedOut(error)) return 'timed out'
-  const code = error.name === 'UpstashError' ? /^[A-Z]{2,20}(?= )/.exec(error.message)?.[0] : undefined
+  const code = /^[A-Z]{2,20}(?= )/.exec(refusalOf(error) ?? '')?.[0]
   return code ? `${error.name} ${code}` : error.name
+}
+
+/** What Redis said; the client puts before it which command of a pipeline it was. */
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.name !== 'UpstashError') return undefined
+  return error.message.replace(/^Command \d+ \[ \w+ \] failed: /, '')
 }
 
 /** The first of the deadline's two timers wins: that of the whole call, or that of its attempt. */

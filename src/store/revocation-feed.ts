@@ -1,13 +1,13 @@
 /**
  * The revocation feed as the readers of one isolate share it: the store is asked once a second at most, however many poll.
  *
- * The isolate holds the feed's newest entries. Who reads on from a place among them is answered from memory; who comes for
- * the first time, or from further back, reads the store page by page.
+ * The isolate holds the feed's newest entries. Who reads on from a place among them is answered from memory, and so is who
+ * begins; who comes from further back reads the store page by page.
  */
 import { StoreUnavailable } from '../failure.ts'
-import { pause } from '../pause.ts'
 import type { Clock } from '../system.ts'
-import { FEED_START, type FeedEntry, type Store } from './store.ts'
+import { shareReading, type Reading } from './shared-reading.ts'
+import { FEED_START, type FeedEntry, type FeedPage, type Store } from './store.ts'
 
 /** What a reader gets: everything behind its places, or with `reset` everything there is. */
 export interface FeedAnswer {
@@ -24,153 +24,136 @@ export interface FeedAnswer {
 
 export interface RevocationFeed {
   /**
-   * Reads on from `places`, or from the beginning. Waits up to a second for others' reading when this isolate has not seen
-   * that far yet.
+   * Reads on from `places`, or from the beginning. Waits up to a second for a reading of the store when this isolate has not
+   * seen that far yet.
    * @throws {StoreUnavailable}
    */
   read(places?: readonly string[]): Promise<FeedAnswer>
 }
 
-const READ_EVERY_MS = 1000
-/** How often a waiting reader looks whether the one that is reading has finished. */
-const LOOK_AGAIN_MS = 10
-/** How much longer than a store call's deadline a reading may take: one that does has died with its request. */
-const READING_EXTRA_MS = 250
 /** About 5 MB of memory at most. */
 const HELD_LIMIT = 20_000
 
-/** The newest entries of each bucket, in order. */
+/** The newest entries of a bucket, in order. */
 interface Held {
-  readonly buckets: readonly HeldBucket[]
-  readonly askedAtMs: number
-}
-
-interface HeldBucket {
   /** The place right before the first entry. */
   readonly from: string
   readonly entries: readonly FeedEntry[]
 }
 
-export function createRevocationFeed({
-  store,
-  clock,
-  buckets,
-  timeoutMs,
-}: {
+interface FeedParts {
   readonly store: Pick<Store, 'readFeed'>
   readonly clock: Clock
   readonly buckets: number
   /** The deadline of a store call. */
   readonly timeoutMs: number
-}): RevocationFeed {
+  /** How long an entry stays in the feed. */
+  readonly windowMs: number
+}
+
+export function createRevocationFeed({ store, buckets, windowMs, ...parts }: FeedParts): RevocationFeed {
+  const { clock } = parts
+  const start = Array.from({ length: buckets }, () => FEED_START)
   const heldPerBucket = Math.ceil(HELD_LIMIT / buckets)
-  let held: Held | undefined
-  /** When the store was last asked for what is held, whatever came of it. */
-  let askedAtMs = -Infinity
-  let isReading = false
-  let hasFailed = false
+  /** Where the first reader read on, when nothing was held yet. */
+  let firstPlaces: readonly string[] = start
+  const news = shareReading(readOn, parts)
+  const firstPage = shareReading(() => readStore(start), parts)
 
-  /** Reads the store on from what is held, or begins to hold with what is at `places`. */
-  async function readOn(places: readonly string[]): Promise<Held> {
-    askedAtMs = clock.nowMs()
-    isReading = true
-    hasFailed = false
-    try {
-      const before = held?.buckets ?? places.map((from): HeldBucket => ({ from, entries: [] }))
-      const pages = await store.readFeed(before.map(lastPlace))
-      const grown = before.map((bucket, i): HeldBucket => {
-        const page = pages[i]
-        if (!page) throw new StoreUnavailable('unreadable reply')
-        const all = page.continued
-          ? { ...bucket, entries: [...bucket.entries, ...page.entries] }
-          : { from: FEED_START, entries: page.entries }
-        return newest(all, heldPerBucket)
-      })
-      const isAtEnd = pages.every(({ full }) => !full)
-      held = { buckets: grown, askedAtMs: isAtEnd ? askedAtMs : -Infinity }
-      return isAtEnd ? held : await readOn(places)
-    } catch (error) {
-      hasFailed = true
-      throw error
-    } finally {
-      isReading = false
-    }
-  }
-
-  /** What is held, as of `sinceMs` or later: read by this request or, meanwhile, by another. */
-  async function heldSince(sinceMs: number, places: readonly string[]): Promise<Held> {
-    for (;;) {
-      if (held && held.askedAtMs >= sinceMs && held.askedAtMs <= clock.nowMs()) return held
-      const sinceAskedMs = Math.abs(clock.nowMs() - askedAtMs)
-      if (sinceAskedMs >= (isReading ? timeoutMs + READING_EXTRA_MS : READ_EVERY_MS)) return readOn(places)
-      if (hasFailed) throw new StoreUnavailable('the feed was not read')
-      await pause(LOOK_AGAIN_MS)
-    }
-  }
-
-  async function fromStore(places: readonly string[], reset: boolean): Promise<FeedAnswer> {
-    const nowMs = clock.nowMs()
+  async function readStore(places: readonly string[]): Promise<readonly FeedPage[]> {
     const pages = await store.readFeed(places)
+    if (pages.length !== buckets) throw new StoreUnavailable('unreadable reply')
+    return pages
+  }
+
+  /** Adds what is new to what is held, until there is no more. */
+  async function readOn(held: readonly Held[] | undefined): Promise<readonly Held[]> {
+    const before = held ?? firstPlaces.map((from): Held => ({ from, entries: [] }))
+    const pages = await readStore(before.map(lastPlace))
+    const grown = pages.map((page, i): Held => {
+      const known = page.continued ? before[i] : undefined
+      const { from, entries } = known ?? { from: FEED_START, entries: [] }
+      return newest({ from, entries: [...entries, ...page.entries] }, heldPerBucket)
+    })
+    return pages.some(({ full }) => full) ? readOn(grown) : grown
+  }
+
+  async function fromBeginning(): Promise<FeedAnswer> {
+    const { value: pages, askedAtMs } = await firstPage.read()
+    return { ...describe(pages, start), reset: true, askedAtMs }
+  }
+
+  async function fromStore(places: readonly string[]): Promise<FeedAnswer> {
+    const askedAtMs = clock.nowMs()
+    const pages = await readStore(places)
     // One bucket that cannot be continued makes the whole answer a new beginning.
-    if (!reset && pages.some(({ continued }) => !continued)) return fromStore(beginning(buckets), true)
-    return {
-      entries: pages.flatMap(({ entries }) => entries),
-      places: pages.map(({ entries }, i) => entries.at(-1)?.place ?? places[i] ?? FEED_START),
-      reset,
-      more: pages.some(({ full }) => full),
-      askedAtMs: nowMs,
+    if (pages.some(({ continued }) => !continued)) return fromBeginning()
+    return { ...describe(pages, places), reset: false, askedAtMs }
+  }
+
+  function fromMemory(
+    places: readonly string[],
+    { value, askedAtMs }: Reading<readonly Held[]>,
+  ): FeedAnswer | undefined {
+    const behind = value.map((held, i) => entriesAfter(held, places[i] ?? FEED_START))
+    const entries: FeedEntry[] = []
+    for (const each of behind) {
+      if (!each) return undefined
+      entries.push(...each)
     }
+    return { entries, places: value.map(lastPlace), reset: false, more: false, askedAtMs }
   }
 
   return {
     async read(places) {
-      if (places?.length !== buckets) return fromStore(beginning(buckets), true)
-      const startedAtMs = clock.nowMs()
-      // Less than a second old.
-      let now = await heldSince(startedAtMs - READ_EVERY_MS + 1, places)
+      if (places?.length !== buckets) return fromBeginning()
+      const arrivedAtMs = clock.nowMs()
+      firstPlaces = places
+      let now = await news.read()
       // Another isolate has shown this reader more than we have seen: look again.
-      if (isAhead(places, now)) now = await heldSince(startedAtMs, places)
-      const entries = now.buckets.map((bucket, i) => entriesAfter(bucket, places[i] ?? FEED_START))
-      if (entries.some((each) => each === undefined)) return fromStore(places, false)
-      return {
-        entries: entries.flatMap((each) => each ?? []),
-        places: now.buckets.map(lastPlace),
-        reset: false,
-        more: false,
-        askedAtMs: now.askedAtMs,
-      }
+      if (isAhead(places, now.value)) now = await news.read(arrivedAtMs)
+      const answer = fromMemory(places, now)
+      if (answer) return answer
+      const isTooOld = places.some((place) => place !== FEED_START && parsePlace(place).ms < arrivedAtMs - windowMs)
+      return isTooOld ? fromBeginning() : fromStore(places)
     },
   }
 }
 
-function beginning(buckets: number): readonly string[] {
-  return Array.from({ length: buckets }, () => FEED_START)
+function describe(pages: readonly FeedPage[], places: readonly string[]) {
+  return {
+    entries: pages.flatMap(({ entries }) => entries),
+    places: pages.map(({ entries }, i) => entries.at(-1)?.place ?? places[i] ?? FEED_START),
+    more: pages.some(({ full }) => full),
+  }
 }
 
-function lastPlace({ from, entries }: HeldBucket): string {
+function lastPlace({ from, entries }: Held): string {
   return entries.at(-1)?.place ?? from
 }
 
-function newest(bucket: HeldBucket, limit: number): HeldBucket {
-  const dropped = bucket.entries.length - limit
-  if (dropped <= 0) return bucket
-  return { from: bucket.entries[dropped - 1]?.place ?? bucket.from, entries: bucket.entries.slice(dropped) }
+function newest(held: Held, limit: number): Held {
+  const dropped = held.entries.length - limit
+  if (dropped <= 0) return held
+  return { from: held.entries[dropped - 1]?.place ?? held.from, entries: held.entries.slice(dropped) }
 }
 
 /** Undefined if the place is not among what is held. */
-function entriesAfter({ from, entries }: HeldBucket, place: string): readonly FeedEntry[] | undefined {
+function entriesAfter({ from, entries }: Held, place: string): readonly FeedEntry[] | undefined {
   if (place === from) return entries
   const at = entries.findLastIndex((entry) => entry.place === place)
   return at === -1 ? undefined : entries.slice(at + 1)
 }
 
-function isAhead(places: readonly string[], { buckets }: Held): boolean {
-  return buckets.some((bucket, i) => comparePlaces(places[i] ?? FEED_START, lastPlace(bucket)) > 0)
+function isAhead(places: readonly string[], buckets: readonly Held[]): boolean {
+  return buckets.some((held, i) => {
+    const [seen, last] = [parsePlace(places[i] ?? FEED_START), parsePlace(lastPlace(held))]
+    return seen.ms > last.ms || (seen.ms === last.ms && seen.sequence > last.sequence)
+  })
 }
 
-/** By milliseconds, then by sequence number: what Redis compares stream ids by. */
-function comparePlaces(a: string, b: string): number {
-  const [aMs = 0, aSequence = 0] = a.split('-').map(Number)
-  const [bMs = 0, bSequence = 0] = b.split('-').map(Number)
-  return aMs - bMs || aSequence - bSequence
+/** What Redis orders stream ids by. */
+function parsePlace(place: string): { readonly ms: number; readonly sequence: number } {
+  const [ms, sequence] = place.split('-', 2).map(Number)
+  return { ms: ms ?? 0, sequence: sequence ?? 0 }
 }

@@ -63,8 +63,11 @@ export function findLive(
   return { status: 'live', session: { clientId: session.client, roles: found.roles, authAtMs: session.auth } }
 }
 
-/** The most entries of a page: about half a megabyte. */
+/** The most entries of a page, all buckets together: about half a megabyte. */
 export const FEED_PAGE_LIMIT = 5000
+
+/** How much of what an entry revokes its place names: enough to tell two entries of one stream id apart. */
+const PLACE_MARK_LENGTH = 6
 
 const feedFields = z.object({
   kind: z.enum(['sid', 'jti', 'kid']),
@@ -76,18 +79,24 @@ const feedFields = z.object({
 /** An entry as XRANGE gives it: its id, and names and values in turn. */
 const feedEntry = z
   .tuple([z.string(), z.array(z.string()).transform(toObject).pipe(feedFields)])
-  .transform(([place, { kind, id, exp, before }]): FeedEntry => ({ place, kind, id, expMs: exp, beforeMs: before }))
+  .transform(([entry, { kind, id, exp, before }]): FeedEntry => ({
+    place: `${entry}-${id.slice(0, PLACE_MARK_LENGTH)}`,
+    kind,
+    id,
+    expMs: exp,
+    beforeMs: before,
+  }))
 
 function toObject(fields: readonly string[]): unknown {
   const names = fields.filter((_, i) => i % 2 === 0)
   return Object.fromEntries(names.map((name, i) => [name, fields[2 * i + 1]]))
 }
 
-/** A page as `read-feed.lua` gives it. */
-export const feedPage = z
-  .tuple([z.literal([0, 1]), z.array(feedEntry)])
-  .transform(([continued, entries]): FeedPage => ({
+/** A page as `read-feed.lua` gives it, of at most `limit` entries. */
+export function feedPage(limit: number) {
+  return z.tuple([z.literal([0, 1]), z.array(feedEntry)]).transform(([continued, entries]): FeedPage => ({
     entries,
     continued: continued === 1,
-    full: entries.length >= FEED_PAGE_LIMIT,
+    full: entries.length >= limit,
   }))
+}

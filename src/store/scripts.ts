@@ -2,6 +2,7 @@
 import changeAccount from './lua/change-account.lua'
 import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
+import deny from './lua/deny.lua'
 import denyToken from './lua/deny-token.lua'
 import endSession from './lua/end-session.lua'
 import failLogin from './lua/fail-login.lua'
@@ -23,8 +24,8 @@ export const scripts = {
   failLogin: FLAGS + throttle + failLogin,
   openSession: FLAGS + record + throttle + openSession,
   rotate: FLAGS + record + rotate,
-  endSession: FLAGS + record + endSession,
-  denyToken: FLAGS + record + denyToken,
+  endSession: FLAGS + record + deny + endSession,
+  denyToken: FLAGS + record + deny + denyToken,
   readFeed: FLAGS + readFeed,
   check: FLAGS + check,
   createAccount: FLAGS + createAccount,

@@ -1,10 +1,11 @@
 /**
- * The port to the store. Its verbs are whole steps of the protocol, each atomic and each safe to repeat, because a step
- * read, decided and written in three calls would be three chances for another server to come between.
+ * The port to the store. Its verbs are whole steps of the protocol, each atomic and each but `openSession` safe to repeat,
+ * because a step read, decided and written in three calls would be three chances for another server to come between.
  *
  * Every verb throws {@link StoreUnavailable} when the store is slow, down, refusing or makes no sense. No verb ever
  * takes silence for an answer.
  */
+import type { Config } from '../config.ts'
 import type { RefreshFailure, Result } from '../failure.ts'
 
 /** A user's credentials and status. */
@@ -98,6 +99,9 @@ export type CheckedSession =
 /** An access token to deny on its own: its session lives on. */
 export interface Denial {
   readonly userId: string
+  readonly sid: string
+  /** The client whose session it must be. */
+  readonly clientId: string
   readonly jti: string
   readonly expMs: number
   readonly nowMs: number
@@ -105,7 +109,7 @@ export interface Denial {
 
 /** A session, an access token or a signing key that is dead, and how long verifiers must remember it. */
 export interface FeedEntry {
-  /** Where it stands in its bucket: the stream's own id, `<ms>-<sequence>`. */
+  /** Where it stands in its bucket: the stream's own id and the first characters of `id`, `<ms>-<sequence>-<id…>`. */
   readonly place: string
   readonly kind: 'sid' | 'jti' | 'kid'
   readonly id: string
@@ -167,8 +171,8 @@ export interface Store {
    * client's, and was left alone.
    */
   endSession(ending: Ending): Promise<'ended' | 'gone' | 'foreign'>
-  /** Denies an access token until it expires. `gone`: it is denied or expired already. */
-  denyToken(denial: Denial): Promise<'denied' | 'gone'>
+  /** Denies an access token until it expires. `gone`: it, or its session, is dead already. `foreign`: it is another client's. */
+  denyToken(denial: Denial): Promise<'denied' | 'gone' | 'foreign'>
   /** Is the session of this access token live, and the token not denied? One trip. */
   check(token: {
     readonly userId: string
@@ -187,5 +191,10 @@ export interface Store {
 /** The place before every entry. */
 export const FEED_START = '0-0'
 
-/** How much longer than a token the feed remembers its end: verifiers' clocks and polls are late by less. */
-export const FEED_LEEWAY_SECONDS = 60
+/** How much longer than a token its end is remembered: `LEEWAY_MS` of `record.lua`. */
+const FEED_LEEWAY_SECONDS = 60
+
+/** How long an entry stays in the revocation feed. */
+export function feedWindowMs({ accessTtlSeconds }: Pick<Config, 'accessTtlSeconds'>): number {
+  return (accessTtlSeconds + FEED_LEEWAY_SECONDS) * 1000
+}

@@ -6,7 +6,7 @@ import { createKeyNames } from './keys.ts'
 import { createResilience } from './resilience.ts'
 import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
-import { FEED_LEEWAY_SECONDS, FEED_START, type SessionGrant, type Store } from './store.ts'
+import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
 import { createUpstashClient } from './upstash-client.ts'
 
@@ -33,8 +33,7 @@ const changeReply = z.union([
   z.tuple([z.literal('absent')]),
 ])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
-const denyReply = z.enum(['denied', 'gone'])
-const feedReply = z.array(feedPage)
+const denyReply = z.enum(['denied', 'gone', 'foreign'])
 const createReply = z.enum(['created', 'taken'])
 const checkReply = z.tuple([z.string().nullable(), z.string().nullable()])
 const textReply = z.string()
@@ -46,21 +45,24 @@ export function createUpstashStore(config: StoreConfig): Store {
   const keys = createKeyNames(buckets)
   const guarded = createResilience(timeoutMs)
   const idleMs = config.idleSeconds * 1000
-  const accessMs = config.accessTtlSeconds * 1000
-  const feedMs = accessMs + FEED_LEEWAY_SECONDS * 1000
-  const sessionLimits = [config.sessionsPerUser, accessMs, feedMs]
+  const feedMs = feedWindowMs(config)
+  const pageLimit = Math.ceil(FEED_PAGE_LIMIT / buckets)
+  const page = feedPage(pageLimit)
+  const sessionLimits = [config.sessionsPerUser, feedMs]
 
   /** Makes a script callable. */
-  function script<T>(source: string, reply: z.ZodType<T>) {
+  function script<T>(source: string, reply: z.ZodType<T>, demand?: { readonly once: boolean }) {
     const prepared = redis.createScript(source)
     return async (keysUsed: string[], args: readonly (string | number)[]) =>
-      readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String))))
+      readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String)), demand))
   }
   const changeAccount = script(scripts.changeAccount, changeReply)
-  const openSession = script(scripts.openSession, openReply)
+  // Between two tries another sign-in may have ended the session, and the second would open it again.
+  const openSession = script(scripts.openSession, openReply, { once: true })
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
   const check = script(scripts.check, checkReply)
+  const readFeed = script(scripts.readFeed, page)
   const denyToken = script(scripts.denyToken, denyReply)
   const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
@@ -98,7 +100,7 @@ export function createUpstashStore(config: StoreConfig): Store {
       const ofName = [await keys.account(username), await keys.accountThrottle(username)]
       const [outcome, account, ...ended] = await changeAccount(
         [...ofName, keys.session(userId), keys.feed(userId)],
-        [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, accessMs, feedMs],
+        [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, feedMs],
       )
       return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
     },
@@ -134,13 +136,16 @@ export function createUpstashStore(config: StoreConfig): Store {
       const denied = [accessToken?.jti ?? '', accessToken?.expMs ?? 0]
       const [status] = await endSession(
         [keys.session(userId), keys.feed(userId), ...(accessToken ? [keys.denial(userId, accessToken.jti)] : [])],
-        [...held, nowMs, idleMs, accessMs, feedMs, ...denied],
+        [...held, nowMs, idleMs, feedMs, ...denied],
       )
       return status
     },
 
-    denyToken: ({ userId, jti, expMs, nowMs }) =>
-      denyToken([keys.denial(userId, jti), keys.feed(userId)], [jti, expMs, nowMs, feedMs]),
+    denyToken: ({ userId, sid, clientId, jti, expMs, nowMs }) =>
+      denyToken(
+        [keys.session(userId), keys.feed(userId), keys.denial(userId, jti)],
+        [sid, clientId, jti, expMs, nowMs, feedMs],
+      ),
 
     async check({ userId, sid, jti, nowMs }) {
       const both = [keys.session(userId), keys.denial(userId, jti)]
@@ -152,19 +157,18 @@ export function createUpstashStore(config: StoreConfig): Store {
     },
 
     async readFeed(places) {
+      const args = (bucket: number) => [places[bucket] ?? FEED_START, String(pageLimit)]
+      const [feed, ...others] = keys.feeds
+      if (feed !== undefined && others.length === 0) return [await readFeed([feed], args(0))]
       const pipeline = redis.pipeline()
-      for (const [bucket, feed] of keys.feeds.entries())
-        pipeline.eval(scripts.readFeed, [feed], [places[bucket] ?? FEED_START, String(FEED_PAGE_LIMIT)])
-      return readReply(feedReply, await guarded(() => pipeline.exec()))
+      for (const [bucket, one] of keys.feeds.entries()) pipeline.eval(scripts.readFeed, [one], args(bucket))
+      return readReply(z.array(page), await guarded(() => pipeline.exec()))
     },
 
     readKeyRing: async () => readReply(getReply, await guarded(() => redis.get(keys.keyRing))) ?? '',
 
     replaceKeyRing: ({ read, next, withdrawn }) =>
-      replaceKeyRing(
-        [keys.keyRing, keys.keyFeed],
-        [read, next, withdrawn?.kid ?? '', (withdrawn?.nowMs ?? 0) + accessMs, feedMs],
-      ),
+      replaceKeyRing([keys.keyRing, keys.keyFeed], [read, next, withdrawn?.kid ?? '', withdrawn?.nowMs ?? 0, feedMs]),
   }
 }
 

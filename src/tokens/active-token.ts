@@ -30,15 +30,22 @@ export interface ActiveToken extends Omit<PresentedToken, 'claims'> {
   readonly how: 'live' | 'cached' | 'stale'
 }
 
-/** Checks what costs no store call: signature or MAC, issuer and expiry. */
+/**
+ * Checks what costs no store call: signature or MAC, issuer and expiry.
+ *
+ * `certain` is for callers who take a no for an answer about the token: a key that this server does not know yet is looked for.
+ * @throws {StoreUnavailable} when it cannot be
+ */
 export async function readAccessToken(
   { config, keyRing, clock, opaqueKeys }: Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys'>,
   presented: string,
+  { certain }: { readonly certain: boolean } = { certain: false },
 ): Promise<Result<PresentedToken, Invalid>> {
   const nowMs = clock.nowMs()
   if (isOpaque(presented)) return parseOpaqueToken(presented, opaqueKeys, nowMs)
   const { issuer, audiences } = config
-  const read = await verifyAccessToken(presented, await keyRing.current(kidOf(presented)), { issuer, audiences, nowMs })
+  const ring = await keyRing.current(kidOf(presented), { certain })
+  const read = await verifyAccessToken(presented, ring, { issuer, audiences, nowMs })
   if (!read.ok) return read
   const { sub: userId, sid, jti, iat, exp } = read.value
   return ok({ userId, sid, jti, iat, exp, claims: read.value })
@@ -55,7 +62,7 @@ export async function checkAccessToken(
   presented: string,
   expected: { readonly audiences: readonly string[]; readonly fresh: boolean },
 ): Promise<Result<ActiveToken, Invalid>> {
-  const read = await readAccessToken(parts, presented)
+  const read = await readAccessToken(parts, presented, { certain: expected.fresh })
   if (!read.ok) return read
   const { claims, ...token } = read.value
   // Before the store is asked, where the token tells.

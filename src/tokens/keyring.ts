@@ -19,11 +19,12 @@ export interface KeyRing {
 export interface KeyRingSource {
   /**
    * The ring as of now. With the `kid` of a token it is read again when it does not know that key, but not more often than
-   * every half minute.
+   * every half minute; for a caller who must be `certain`, each time.
    *
-   * @throws {StoreUnavailable} when there is no usable ring in memory and the store cannot give one
+   * @throws {StoreUnavailable} when there is no usable ring in memory and the store cannot give one, or when the key is
+   * unknown because the store could not be asked: that does not make a bad token
    */
-  current(kid?: string): Promise<KeyRing>
+  current(kid?: string, demand?: { readonly certain: boolean }): Promise<KeyRing>
   /** Reads the ring and adds the key that it lacks, if it lacks one. @throws {StoreUnavailable | KeyRingUnreadable} */
   tend(): Promise<void>
 }
@@ -42,6 +43,7 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
   let held: Held | undefined
   /** When the ring was last asked for; set before the answer, so that one request reads it and the others go on. */
   let askedAtMs = -Infinity
+  let hasFailed = false
 
   async function read(): Promise<Held> {
     const change = await tendRing(tools, clock.nowMs(), held?.ring)
@@ -61,17 +63,19 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
     askedAtMs = clock.nowMs()
     try {
       held = await read()
+      hasFailed = false
       return held
     } catch (error) {
+      hasFailed = true
       if (error instanceof StoreUnavailable) throw error
       // Not ours, or damaged: the store holds no ring of this service.
       throw new KeyRingUnreadable('the key ring does not open with this LATCHKEY_SECRET')
     }
   }
 
-  function isDue(known: Held, kid: string | undefined): boolean {
+  function isDue(isKnown: boolean, certain: boolean): boolean {
     const sinceMs = Math.abs(clock.nowMs() - askedAtMs)
-    return sinceMs >= (kid === undefined || known.opened.has(kid) ? RING_CACHE_MS : READ_AGAIN_MS)
+    return (certain && !isKnown) || sinceMs >= (isKnown ? RING_CACHE_MS : READ_AGAIN_MS)
   }
 
   async function renewIfPossible(known: Held): Promise<Held> {
@@ -86,9 +90,12 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
   }
 
   return {
-    async current(kid) {
+    async current(kid, { certain } = { certain: false }) {
       const known = held ?? (await renew())
-      const { ring, opened } = isDue(known, kid) ? await renewIfPossible(known) : known
+      const knows = ({ opened }: Held) => kid === undefined || opened.has(kid)
+      const now = isDue(knows(known), certain) ? await renewIfPossible(known) : known
+      if (hasFailed && !knows(now)) throw new StoreUnavailable('the key ring could not be read')
+      const { ring, opened } = now
       const nowMs = clock.nowMs()
       const keys = publishedKeys(ring, nowMs, tools.times).flatMap((key) => opened.get(key.kid) ?? [])
       const signing = opened.get(signingKey(ring, nowMs)?.kid ?? '')

@@ -74,7 +74,7 @@ describe('a damaged value in the store', () => {
     const account = await createKeyNames(1).account(damaged.username)
     const login = () => stack.request('/v1/login', json({ username: damaged.username, password, client_id: 'app' }))
 
-    await direct.set(account, ((await direct.get(account)) ?? '').replace('"active"', '"locked"'))
+    await direct.set(account, ((await direct.get(account)) ?? '').replace('"active"', '"frozen"'))
     for (let times = 0; times < 8; times++) expect(await refusal(await login())).toBe('503 store_unavailable')
     await direct.del(`session:{0}:${damaged.id}`)
     await direct.lpush(`session:{0}:${damaged.id}`, 'not a string')

@@ -1,5 +1,6 @@
-import { decodeJwt } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { withdrawKey } from '../../src/tokens/key-changes.ts'
 import { apiSecret, audience, backendSecret, issuer, stackForTest, startStack, type Stack } from '../support/stack.ts'
 import { basic, bearer, bodyOf, createUser, form, json, password, readTokens, refusal } from '../support/user.ts'
 
@@ -65,6 +66,7 @@ describe('the token endpoint', () => {
     const first = await user.login()
     const answer = await token({ refresh_token: first.refresh_token, client_id: 'app' })
     expect(answer.headers.get('Cache-Control')).toBe('no-store')
+    expect(answer.headers.get('Pragma')).toBe('no-cache')
     const second = await readTokens(answer)
     expect(second.refresh_token).not.toBe(first.refresh_token)
     expect(await isLive(second.access_token)).toBe(true)
@@ -130,9 +132,11 @@ describe('the token endpoint', () => {
 
   it('grants a narrower scope, and none that the session lacks', async () => {
     const { refresh_token } = await backendSession()
-    const ask = (scope: string) => token({ refresh_token, scope }, basic('backend', backendSecret))
+    const asBackend = { ...basic('backend', backendSecret), 'Idempotency-Key': 'one' }
+    const ask = (scope: string) => token({ refresh_token, scope }, asBackend)
     expect(await oauthError(await ask('a d'))).toBe('400 invalid_scope')
     expect(await oauthError(await ask('a  b'))).toBe('400 invalid_scope')
+    expect(await bodyOf(await ask('c b a'))).toMatchObject({ scope: 'c b a' })
     const narrowed = await bodyOf(await ask('a c'))
     expect(narrowed).toMatchObject({ scope: 'a c' })
     expect(decodeJwt(String(narrowed['access_token']))).toMatchObject({ scope: 'a c' })
@@ -166,9 +170,10 @@ describe('the token endpoint', () => {
     expect(await oauthError(await stack.request('/oauth/token'))).toBe('405 invalid_request')
     const large = await token({ refresh_token: 'x'.repeat(20_000), client_id: 'app' })
     expect(await oauthError(large)).toBe('413 invalid_request')
-    expect(await oauthError(await stack.request('/oauth/revoke?token=x', form({ client_id: 'app' })))).toBe(
-      '400 invalid_request',
-    )
+    for (const query of ['token=x', 'client_secret=x'])
+      expect(await oauthError(await stack.request(`/oauth/revoke?${query}`, form({ client_id: 'app' })))).toBe(
+        '400 invalid_request',
+      )
   })
 })
 
@@ -253,7 +258,7 @@ describe('introspection', () => {
     expect(await oauthError(await ask({}))).toBe('401 invalid_client')
     expect(await oauthError(await ask({}, { client_id: 'app' }))).toBe('401 invalid_client')
     expect(await oauthError(await ask(basic('api', 'wrong')))).toBe('401 invalid_client')
-    expect(await oauthError(await ask(basic('backend', backendSecret)))).toBe('401 invalid_client')
+    expect(await oauthError(await ask(basic('backend', backendSecret)))).toBe('400 unauthorized_client')
     expect(await oauthError(await ask({ Authorization: 'Bearer x' }))).toBe('401 invalid_client')
     const posted = await ask({}, { client_id: 'api', client_secret: apiSecret })
     expect(await bodyOf(posted)).toEqual({ active: false })
@@ -265,6 +270,49 @@ describe('introspection', () => {
     expect(await introspect(access_token)).toMatchObject({ active: true })
     await revoke({ token: refresh_token, client_id: 'app' })
     for (let times = 0; times < 4; times++) expect(await introspect(access_token)).toEqual({ active: false })
+  })
+})
+
+describe('a server that has not heard of a key yet', () => {
+  /** Two keys withdrawn within a minute: server 1 signs by one that server 0 has never seen. */
+  async function strangeToken() {
+    const own = await stackForTest({ servers: 2 })
+    const user = await createUser(own)
+    const login = async (server: number) => {
+      const body = json({ username: user.username, password, client_id: 'app' })
+      return readTokens(await own.requestTo(server, '/v1/login', body))
+    }
+    await login(0)
+    for (let times = 0; times < 2; times++) {
+      const { kid } = decodeProtectedHeader((await login(1)).access_token)
+      await withdrawKey(await own.operator(), kid ?? '', own.nowMs())
+      await own.requestTo(1, '/test/clock', { method: 'POST', body: '61000' })
+    }
+    const { access_token } = await login(1)
+    const isAlive = async () => (await own.requestTo(1, '/v1/verify?fresh=1', bearer(access_token))).status === 204
+    expect(await isAlive()).toBe(true)
+    return { own, access_token, isAlive }
+  }
+
+  it('looks for it before it says that a token is dead, and before it revokes nothing', async () => {
+    const { own, access_token, isAlive } = await strangeToken()
+    const asked = await own.requestTo(0, '/oauth/introspect', form({ token: access_token }, basic('api', apiSecret)))
+    expect(await bodyOf(asked)).toMatchObject({ active: true })
+    const revoked = await own.requestTo(0, '/oauth/revoke', form({ token: access_token, client_id: 'app' }))
+    expect(revoked.status).toBe(200)
+    expect(await isAlive()).toBe(false)
+  })
+
+  it('answers 503 while the store cannot tell, never that the token is bad', async () => {
+    const { own, access_token } = await strangeToken()
+    own.proxy.mode('refuse')
+    await own.requestTo(0, '/test/clock', { method: 'POST', body: '31000' })
+    const calls = [
+      () => own.requestTo(0, '/oauth/introspect', form({ token: access_token }, basic('api', apiSecret))),
+      () => own.requestTo(0, '/oauth/revoke', form({ token: access_token, client_id: 'app' })),
+      () => own.requestTo(0, '/v1/verify', bearer(access_token)),
+    ]
+    for (const call of calls) for (let times = 0; times < 2; times++) expect((await call()).status).toBe(503)
   })
 })
 

@@ -27,7 +27,7 @@ describe('what the endpoints leave in the store', () => {
     for (const key of await direct.keys('*')) lives[key.replace(/:.*/, '')] = await direct.pttl(key)
     direct.disconnect()
     expect(Object.keys(lives).toSorted()).toEqual(['account', 'deny', 'feed', 'keyring', 'session', 'throttle'])
-    const limits: Record<string, number> = { session: 8 * DAY_MS, deny: 300_000, feed: 360_000, throttle: DAY_MS }
+    const limits: Record<string, number> = { session: 8 * DAY_MS, deny: 360_000, feed: 360_000, throttle: DAY_MS }
     for (const [kind, limit] of Object.entries(limits)) {
       expect(lives[kind]).toBeGreaterThan(0)
       expect(lives[kind]).toBeLessThanOrEqual(limit)

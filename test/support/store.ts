@@ -31,6 +31,9 @@ export const storeForms = [
   { name: 'on a server in cluster mode', scriptForm: 'strict', cluster: true, buckets: 16 },
 ] as const
 
+/** These tests are about what is stored, not about how long a busy machine takes. */
+const patient = { STORE_TIMEOUT_MS: '10000' }
+
 /** The real adapter on a real Redis behind the bridge. */
 export async function startTestStore({ scriptForm = 'strict', cluster = false }: TestStoreOptions = {}) {
   const redis = await startTestRedis({ extraConfig: cluster ? ['cluster-enabled yes'] : [] })
@@ -47,7 +50,12 @@ export async function startTestStore({ scriptForm = 'strict', cluster = false }:
     storeRequests,
     connect: (changes) =>
       createUpstashStore(
-        testConfig({ UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: bridge.token, ...changes }),
+        testConfig({
+          UPSTASH_REDIS_REST_URL: bridge.url,
+          UPSTASH_REDIS_REST_TOKEN: bridge.token,
+          ...patient,
+          ...changes,
+        }),
       ),
     async stop() {
       direct.disconnect()

@@ -15,6 +15,8 @@ export type TcpProxyMode = 'pass' | 'hang' | 'refuse' | 'drop-replies' | 'drop-o
 export interface TcpProxy {
   port: number
   mode: (mode: TcpProxyMode) => void
+  /** How many pieces from clients `hang` has swallowed so far. */
+  swallowed: () => number
   close: () => Promise<void>
 }
 
@@ -37,6 +39,7 @@ const garbage = [
 /** A TCP proxy on 127.0.0.1 for real network faults. It starts in `pass`. */
 export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions): Promise<TcpProxy> {
   let current: TcpProxyMode = 'pass'
+  let swallowed = 0
   const clients = new Set<Socket>()
 
   const later = (act: () => void) => {
@@ -52,6 +55,7 @@ export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions
         later(() => upstream.write(chunk))
         return
       case 'hang':
+        swallowed++
         return
       case 'refuse':
         client.resetAndDestroy()
@@ -110,6 +114,7 @@ export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions
       current = mode
       if (mode === 'refuse') for (const client of clients) client.resetAndDestroy()
     },
+    swallowed: () => swallowed,
     async close() {
       const closed = once(server, 'close')
       server.close()

@@ -33,7 +33,7 @@ describe('an unknown failure', () => {
       hasher: createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }),
       macKeys: [refreshMac],
       opaqueKeys: [opaque],
-      feed: createRevocationFeed({ store, clock: systemClock, ...config.store }),
+      feed: createRevocationFeed({ store, clock: systemClock, ...config.store, windowMs: 360_000 }),
     })
 
     const answer = await app.request('/.well-known/jwks.json')

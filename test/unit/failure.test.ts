@@ -15,7 +15,7 @@ const every: { [R in Failure['reason']]: Extract<Failure, { reason: R }> } = {
   client_not_allowed: { reason: 'client_not_allowed' },
   client_unauthenticated: { reason: 'client_unauthenticated' },
   grant_unsupported: { reason: 'grant_unsupported' },
-  scope_exceeded: { reason: 'scope_exceeded' },
+  scope_refused: { reason: 'scope_refused', detail: 'd' },
   credentials_wrong: { reason: 'credentials_wrong' },
   too_many_attempts: { reason: 'too_many_attempts', retryAfterSeconds: 3 },
   token_missing: { reason: 'token_missing' },

@@ -21,7 +21,8 @@ function begin() {
       return isDown ? Promise.reject(new StoreUnavailable('down')) : Promise.resolve([page(place)])
     },
   }
-  const isolate = () => createRevocationFeed({ store, clock: { nowMs: () => nowMs }, buckets: 1, timeoutMs: 800 })
+  const clock = { nowMs: () => nowMs }
+  const isolate = () => createRevocationFeed({ store, clock, buckets: 1, timeoutMs: 800, windowMs: nowMs + 360_000 })
   const add = (place: string) => void entries.push({ place, kind: 'sid', id: place, expMs: nowMs + 300_000 })
   return {
     asked,
@@ -61,7 +62,7 @@ describe('the revocation feed of an isolate', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('reads the store itself for whoever begins, or comes from further back, page by page', async () => {
+  it('gives whoever begins the first page, and whoever comes from further back the next ones', async () => {
     const { isolate, add, asked } = begin()
     for (let i = 1; i <= 5; i++) add(`${i}-0`)
     const feed = isolate()
@@ -73,6 +74,8 @@ describe('the revocation feed of an isolate', () => {
     expect(places(second)).toEqual(['4-0', '5-0'])
     expect(second).toMatchObject({ reset: false, more: false, places: ['5-0'] })
     expect(asked).toEqual(['5-0', FEED_START, '3-0'])
+    for (let times = 0; times < 20; times++) await feed.read()
+    expect(asked).toHaveLength(3)
   })
 
   it('begins anew for a reader whose place is no longer there, or who counts other buckets', async () => {

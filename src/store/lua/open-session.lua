@@ -1,14 +1,14 @@
 -- open-session: a login. Ends the least recently used sessions beyond the limit.
 -- KEYS[1] session record  KEYS[2] revocation feed  KEYS[3] account  KEYS[4] throttle of the account
 -- ARGV    sid, family digest, client, hash that was checked, hash to put in its place ('' to keep it),
---         now_ms, idle_ms, ends_ms, limit of sessions, access_ms, window_ms
+--         now_ms, idle_ms, ends_ms, limit of sessions, window_ms
 -- returns {'opened', roles, sid ended, ...}
 --      or {'changed'}: the account is not the one whose password was checked
 --      or {'wait', ms}: too many passwords went wrong while this one was checked
 -- Asked twice with the same sid it answers `opened`, without the sids, and changes nothing.
 local sid, digest, client, checked_hash, new_hash = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now_ms, idle_ms, ends_ms, limit = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local access_ms, window_ms = tonumber(ARGV[10]), tonumber(ARGV[11])
+local window_ms = tonumber(ARGV[10])
 
 local record = load(KEYS[1])
 if find(record, sid) then return { 'opened', record.roles } end
@@ -35,7 +35,7 @@ table.sort(kept, function(a, b) return a.used > b.used end)
 local answer = { 'opened', account.roles }
 while #kept >= limit do
   local ended = table.remove(kept)
-  announce(KEYS[2], 'sid', ended.sid, now_ms + access_ms, window_ms)
+  announce_end(KEYS[2], ended, now_ms, window_ms)
   answer[#answer + 1] = ended.sid
 end
 kept[#kept + 1] = {

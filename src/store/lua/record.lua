@@ -54,23 +54,24 @@ local function save(key, record, now_ms, idle_ms)
   redis.call('SET', key, cjson.encode(record), 'PX', string.format('%.0f', record_last_ms - now_ms + DAY_MS))
 end
 
--- Tells verifiers that `id` is dead until `exp_ms`; with `before_ms` only its tokens issued before then. Entries older than the window are dropped; their age is told by the
--- ids that the store gave them, so that a caller whose clock runs ahead cannot empty the feed.
-local function announce(feed, kind, id, exp_ms, window_ms, before_ms)
-  local fields = { 'kind', kind, 'id', id, 'exp', string.format('%.0f', exp_ms) }
-  if before_ms then
-    fields[7], fields[8] = 'before', string.format('%.0f', before_ms)
+-- How far clocks may be apart: those of two servers, or a server's and a verifier's. What is dead is remembered for so much
+-- longer than the tokens live. A feed's window is the life of an access token and this.
+local LEEWAY_MS = 60000
+
+-- Tells verifiers that `id` is dead until `exp_ms`; with `before_ms` only its tokens issued before then. Entries older than the
+-- window are dropped, by the older of the caller's clock and the store's: neither, running ahead, can empty the feed.
+local function announce(feed, entry, now_ms, window_ms)
+  local fields = { 'kind', entry.kind, 'id', entry.id, 'exp', string.format('%.0f', entry.exp_ms) }
+  if entry.before_ms then
+    fields[7], fields[8] = 'before', string.format('%.0f', entry.before_ms)
   end
-  local entry = redis.call('XADD', feed, '*', unpack(fields))
-  local entry_ms = tonumber(string.match(entry, '^%d+'))
-  redis.call('XTRIM', feed, 'MINID', '~', string.format('%.0f', entry_ms - window_ms))
+  local entry_ms = tonumber(string.match(redis.call('XADD', feed, '*', unpack(fields)), '^%d+'))
+  redis.call('XTRIM', feed, 'MINID', '~', string.format('%.0f', math.max(math.min(entry_ms, now_ms) - window_ms, 0)))
   redis.call('PEXPIRE', feed, window_ms)
 end
 
--- Denies an access token until it expires. Says whether that was news.
-local function deny(key, feed, jti, exp_ms, now_ms, window_ms)
-  if exp_ms <= now_ms then return false end
-  if not redis.call('SET', key, '1', 'PX', string.format('%.0f', exp_ms - now_ms), 'NX') then return false end
-  announce(feed, 'jti', jti, exp_ms, window_ms)
-  return true
+-- Tells verifiers that a session has ended. Its last token was issued at `used`, perhaps by a server whose clock is ahead.
+local function announce_end(feed, session, now_ms, window_ms)
+  local exp_ms = math.max(now_ms, session.used) + window_ms
+  announce(feed, { kind = 'sid', id = session.sid, exp_ms = exp_ms }, now_ms, window_ms)
 end

@@ -1,13 +1,13 @@
 -- rotate: exchange a refresh token's generation for its successor. RFC 9700 section 4.14.2.
 -- KEYS[1] session record  KEYS[2] revocation feed
 -- ARGV    sid, generation, family digest, attempt digest, clients allowed (space-separated),
---         now_ms, replay_ms, idle_ms, limit of sessions, access_ms, window_ms
+--         now_ms, replay_ms, idle_ms, limit of sessions, window_ms
 -- returns {'rotated' | 'replayed' | 'recovered', client, roles, auth_ms, last_ms}; the session ends at last_ms unless used
 --      or {'reused' | 'superseded' | 'unknown' | 'expired' | 'foreign'}
 -- Asked twice with the same attempt it answers `replayed`, or `reused` again, and changes nothing.
 local sid, generation, digest, attempt, clients = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local now_ms, replay_ms, idle_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local limit, access_ms, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local limit, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local record = load(KEYS[1])
 local session = find(record, sid)
@@ -35,7 +35,7 @@ if generation < current then
   -- The window is on the absolute difference, since servers' clocks differ.
   local in_window = math.abs(now_ms - session.used) <= replay_ms
   if generation == current - 1 and (attempt == session.attempt or in_window) then return granted('replayed') end
-  announce(KEYS[2], 'sid', sid, now_ms + access_ms, window_ms)
+  announce_end(KEYS[2], session, now_ms, window_ms)
   session.gen = REUSED
   save(KEYS[1], record, now_ms, idle_ms)
   return { 'reused' }
