@@ -104,7 +104,10 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
     const visible = log.filter(({ atMs }) => atMs <= asOfMs).length
     const end = Math.min(visible, start + self.pageSize)
     return {
-      entries: log.slice(start, end).map(({ kind, id, exp }) => ({ kind, id, exp })),
+      entries: log
+        .slice(start, end)
+        .filter(({ exp }) => exp > nowSeconds())
+        .map(({ kind, id, exp }) => ({ kind, id, exp })),
       cursor: `${epoch}.${Math.max(start, end)}`,
       reset: !isKnown,
       more: end < visible,
@@ -133,7 +136,11 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
     await fail(init)
     if (typeof self.fault === 'number') return json(self.fault, {})
     if (isFeed) {
-      time.advance(self.feedDelayMs)
+      if (self.feedDelayMs > 0) {
+        // What can be answered meanwhile is, before the time has passed.
+        await new Promise((resolve) => setImmediate(resolve))
+        time.advance(self.feedDelayMs)
+      }
       return json(200, answerFeed(url.searchParams.get('after')))
     }
     if (init.method !== 'POST') return json(405, {})
@@ -143,6 +150,7 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
   }
   /** Faults on the way to the issuer, and on the way back. */
   const fail = async (init: FetchInit) => {
+    if (self.fault === 'lost') time.advance(1000)
     if (self.fault === 'refusing' || self.fault === 'lost') throw new TypeError('fetch failed')
     if (self.fault === 'hung')
       await new Promise((_resolve, reject) => init.signal.addEventListener('abort', () => reject(init.signal.reason)))
