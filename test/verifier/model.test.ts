@@ -33,7 +33,7 @@ const action = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: kind('fail'),
-      how: fc.constantFrom('refusing' as const, 'lost' as const, 503 as const),
+      how: fc.constantFrom('feed' as const, 'refusing' as const, 'lost' as const, 503 as const),
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: kind('heal') }) },

@@ -57,8 +57,8 @@ export interface TestIssuer {
   readonly time: TestTime
   keys: SigningKey[]
   readonly calls: { jwks: number; feed: number; introspect: number }
-  /** `lost`: the answer is lost on its way back. `hung`: none ever comes. */
-  fault: 'none' | 'refusing' | 'lost' | 'hung' | 503 | 401
+  /** `feed`: that alone is refused. `lost`: the answer is lost on its way back. `hung`: none ever comes. */
+  fault: 'none' | 'feed' | 'refusing' | 'lost' | 'hung' | 503 | 401
   /** How old what the feed tells is, and how long it is held back. */
   feedAgeMs: number
   feedDelayMs: number
@@ -136,6 +136,7 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
     await fail(init)
     if (typeof self.fault === 'number') return json(self.fault, {})
     if (isFeed) {
+      if (self.fault === 'feed') throw new TypeError('fetch failed')
       if (self.feedDelayMs > 0) {
         // What can be answered meanwhile is, before the time has passed.
         await new Promise((resolve) => setImmediate(resolve))
