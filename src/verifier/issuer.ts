@@ -1,0 +1,127 @@
+/** The issuer's three answers that a verifier asks for, over HTTP. */
+import { withDeadline } from './deadline.ts'
+import { isObject, parseObject, type JsonObject } from './json.ts'
+import type { RevokedKind } from './revoked.ts'
+
+/** The part of the Fetch API that is used, so that `fetch` of every runtime and a Hono app's `request` fit. */
+export type VerifierFetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>
+
+export interface FetchInit {
+  readonly method: 'GET' | 'POST'
+  readonly headers: Record<string, string>
+  readonly body?: string
+  readonly redirect: 'manual'
+  readonly signal: AbortSignal
+}
+
+export interface FetchAnswer {
+  readonly status: number
+  text(): Promise<string>
+}
+
+/** The issuer gave no usable answer: not reached, too late, refusing, or not in the agreed form. */
+export class IssuerUnavailable extends Error {
+  override readonly name = 'IssuerUnavailable'
+}
+
+export interface RevokedEntry {
+  readonly kind: RevokedKind
+  readonly id: string
+  /** Seconds since the epoch, by the issuer's clock. */
+  readonly exp: number
+}
+
+/** A page of the revocation feed. */
+export interface FeedPage {
+  readonly entries: readonly RevokedEntry[]
+  readonly cursor: string
+  /** The page is full: the next one is to be asked for at once. */
+  readonly more: boolean
+  /** Seconds since the epoch by the issuer's clock: when the store was read, and when the answer was made. */
+  readonly asOfSeconds: number
+  readonly nowSeconds: number
+}
+
+/** All reject with {@link IssuerUnavailable} or what `fetch` throws. */
+export interface Issuer {
+  /** The members of the JWK Set's `keys` (RFC 7517 section 5) that are objects. */
+  readKeys(): Promise<readonly JsonObject[]>
+  /** Without a cursor: all that is in the feed's window. */
+  readFeed(cursor: string | undefined): Promise<FeedPage>
+  /** RFC 7662. Undefined when the token is not active. */
+  introspect(token: string): Promise<JsonObject | undefined>
+}
+
+export interface IssuerOptions {
+  readonly issuer: string
+  readonly credentials: { readonly clientId: string; readonly clientSecret: string } | undefined
+  readonly timeoutMs: number
+  readonly fetch: VerifierFetch
+}
+
+export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOptions): Issuer {
+  const base = issuer.replace(/\/$/, '')
+  const authorization = credentials && basicCredentials(credentials)
+
+  const ask = (path: string, request: Pick<FetchInit, 'method' | 'headers' | 'body'>) =>
+    withDeadline(timeoutMs, async (signal) => {
+      // Credentials must not follow a redirect, and workerd knows no `redirect: 'error'`.
+      const answer = await fetch(base + path, { ...request, redirect: 'manual', signal })
+      if (answer.status !== 200) throw new IssuerUnavailable(`${path} answered ${answer.status}`)
+      const body = parseObject(await answer.text())
+      if (!body) throw new IssuerUnavailable(`${path} did not answer with a JSON object`)
+      return body
+    })
+  const headers = (): Record<string, string> => ({
+    accept: 'application/json',
+    ...(authorization === undefined ? {} : { authorization }),
+  })
+
+  return {
+    async readKeys() {
+      const path = '/.well-known/jwks.json'
+      const { keys } = await ask(path, { method: 'GET', headers: { accept: 'application/json' } })
+      if (!Array.isArray(keys)) throw new IssuerUnavailable(`${path} did not answer with a JWK Set`)
+      return keys.filter(isObject)
+    },
+    async readFeed(cursor) {
+      const path = '/v1/revocations'
+      const query = cursor === undefined ? '' : `?${new URLSearchParams({ after: cursor }).toString()}`
+      const page = parsePage(await ask(path + query, { method: 'GET', headers: headers() }))
+      if (!page) throw new IssuerUnavailable(`${path} did not answer with a page of the feed`)
+      if (page.more && page.cursor === cursor) throw new IssuerUnavailable(`${path} does not move on`)
+      return page
+    },
+    async introspect(token) {
+      const answer = await ask('/oauth/introspect', {
+        method: 'POST',
+        headers: { ...headers(), 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ token }).toString(),
+      })
+      if (typeof answer.active !== 'boolean') throw new IssuerUnavailable('/oauth/introspect did not say active')
+      return answer.active ? answer : undefined
+    },
+  }
+}
+
+/** An entry of an unknown kind makes the page unusable: it would be a revocation that is not heeded. */
+function parsePage({ entries, cursor, more, as_of, now }: JsonObject): FeedPage | undefined {
+  if (!Array.isArray(entries) || typeof cursor !== 'string' || typeof more !== 'boolean') return undefined
+  if (typeof as_of !== 'number' || typeof now !== 'number') return undefined
+  const parsed = entries.map(parseEntry).filter((entry) => entry !== undefined)
+  if (parsed.length !== entries.length) return undefined
+  return { entries: parsed, cursor, more, asOfSeconds: as_of, nowSeconds: now }
+}
+
+function parseEntry(entry: unknown): RevokedEntry | undefined {
+  if (!isObject(entry)) return undefined
+  const { kind, id, exp } = entry
+  if (kind !== 'sid' && kind !== 'jti' && kind !== 'kid') return undefined
+  return typeof id === 'string' && typeof exp === 'number' ? { kind, id, exp } : undefined
+}
+
+/** RFC 6749 section 2.3.1: both parts are form-encoded before they are joined. */
+function basicCredentials({ clientId, clientSecret }: NonNullable<IssuerOptions['credentials']>): string {
+  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1)
+  return `Basic ${btoa(`${encode(clientId)}:${encode(clientSecret)}`)}`
+}

@@ -1,0 +1,167 @@
+/** The package as npm would publish it, used by strangers. */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { build } from 'esbuild'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
+import { projectRoot } from '../../src/local/project.ts'
+import { startWorkerd } from '../../src/local/workerd-process.ts'
+import { audience, createTestIssuer, credentials, type TestIssuer } from './support/issuer.ts'
+
+const run = promisify(execFile)
+const SIZE_LIMIT_BYTES = 12_000
+
+let folder: string
+let tarball: Uint8Array<ArrayBuffer>
+
+/** A project that has installed the package, jose and Hono, and nothing else. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'latchkey-package-'))
+  await run('npm', ['pack', '--pack-destination', folder], { cwd: projectRoot })
+  const name = (await readdir(folder)).find((one) => one.endsWith('.tgz')) ?? ''
+  tarball = Uint8Array.from(await readFile(join(folder, name)))
+  const modules = join(folder, 'node_modules')
+  await mkdir(modules)
+  await run('tar', ['-xzf', join(folder, name), '-C', modules])
+  await cp(join(modules, 'package'), join(modules, 'latchkey'), { recursive: true })
+  await rm(join(modules, 'package'), { recursive: true })
+  for (const dependency of ['jose', 'hono'])
+    await symlink(join(projectRoot, 'node_modules', dependency), join(modules, dependency))
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** The issuer over real HTTP, at `url`. */
+async function serve(issuer: TestIssuer): Promise<string> {
+  const server = createServer(async (req, res) => {
+    let body = ''
+    for await (const chunk of req) body += String(chunk)
+    const { authorization } = req.headers
+    const answer = await issuer.fetch(`http://localhost${req.url}`, {
+      method: req.method === 'POST' ? 'POST' : 'GET',
+      headers: authorization === undefined ? {} : { authorization },
+      body,
+      redirect: 'manual',
+      signal: new AbortController().signal,
+    })
+    res.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`
+}
+
+/** What the clock of this machine says, for verifiers that have no other. */
+async function issuerOfToday(): Promise<{ issuer: TestIssuer; url: string }> {
+  const issuer = await createTestIssuer()
+  issuer.time.issuerMs = Date.now()
+  return { issuer, url: await serve(issuer) }
+}
+
+it('holds the built modules and nothing of the service', async () => {
+  const files = await readdir(join(folder, 'node_modules', 'latchkey'), { recursive: true })
+  const roots = new Set(files.map((file) => file.split('/')[0] ?? ''))
+  expect([...roots].toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
+})
+
+it('has no fault that publint knows of', async () => {
+  const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true })
+  expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([])
+})
+
+it('has types that resolve however they are looked for', async () => {
+  const analysis = await checkPackage(createPackageFromTarballData(tarball))
+  if (!analysis.types) throw new Error('no types')
+  // CommonJS gets the ES modules by `require`, which Node 20.19 and 22.12 brought.
+  const problems = analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM')
+  expect(problems).toEqual([])
+})
+
+it('verifies in a plain Node project, which ends by itself though nobody closed the verifier', async () => {
+  const { issuer, url } = await issuerOfToday()
+  issuer.revoke('sid', 'gone')
+  const tokens = [await issuer.sign({ iss: url }), await issuer.sign({ iss: url, sid: 'gone' })]
+  await writeFile(
+    join(folder, 'verify.js'),
+    `import { createVerifier } from 'latchkey/verifier'
+     import { requireToken } from 'latchkey/verifier/node'
+     const verifier = createVerifier(${JSON.stringify({ issuer: url, audience, revocation: 'feed', ...credentials })})
+     for (const token of ${JSON.stringify(tokens)}) {
+       const { ok, code, checked } = await verifier.verify(token)
+       console.log(ok, code ?? checked, typeof requireToken(verifier))
+     }`,
+  )
+  const { stdout } = await run(process.execPath, ['verify.js'], { cwd: folder })
+  expect(stdout).toBe('true feed function\nfalse revoked function\n')
+})
+
+it('is typed for a project without the types of Node, of the DOM or of Workers', async () => {
+  await writeFile(
+    join(folder, 'typed.ts'),
+    `import { createVerifier, type Verification } from 'latchkey/verifier'
+     const verifier = createVerifier({ issuer: 'https://a.b', audience: 'c', revocation: 'none' })
+     export const result: Promise<Verification> = verifier.verify('token')`,
+  )
+  const tsc = join(projectRoot, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--lib', 'es2022']
+  const resolution = ['--module', 'nodenext', '--types', '', 'typed.ts']
+  await expect(run(process.execPath, [tsc, ...options, ...resolution], { cwd: folder })).resolves.toMatchObject({
+    stdout: '',
+  })
+})
+
+it('verifies in workerd, behind Hono', async () => {
+  const { issuer, url } = await issuerOfToday()
+  await writeFile(
+    join(folder, 'worker.ts'),
+    `import { Hono } from 'hono'
+     import { createVerifier } from 'latchkey/verifier'
+     import { requireToken } from 'latchkey/verifier/hono'
+     let verifier
+     const app = new Hono()
+     app.use((c, next) => requireToken((verifier ??= createVerifier(JSON.parse(c.env.OPTIONS))))(c, next))
+     app.get('/', (c) => c.json({ ...c.get('token'), state: verifier.state() }))
+     export default app`,
+  )
+  const bundle = { entryPoints: [join(folder, 'worker.ts')], outfile: join(folder, 'bundle', 'worker.js') }
+  await build({ ...bundle, bundle: true, format: 'esm', platform: 'browser', conditions: ['workerd'] })
+  const lines: string[] = []
+  const worker = await startWorkerd({
+    bundle: { folder: join(folder, 'bundle'), modules: ['worker.js'] },
+    env: { OPTIONS: JSON.stringify({ issuer: url, audience, revocation: 'feed', ...credentials }) },
+    onLine: (line) => lines.push(line),
+  })
+  onTestFinished(() => worker.stop())
+  const [good, revoked] = [await issuer.sign({ iss: url }), await issuer.sign({ iss: url, sid: 'gone' })]
+  issuer.revoke('sid', 'gone')
+  const get = (token: string) => fetch(worker.url, { headers: { authorization: `Bearer ${token}` } })
+  const answers = await Promise.all(Array.from({ length: 20 }, () => get(good)))
+  expect([...new Set(answers.map(({ status }) => status))]).toEqual([200])
+  expect(await (await get(good)).json()).toMatchObject({ checked: 'feed', state: { keys: { fetches: 1 } } })
+  const refusal = await get(revoked)
+  expect([refusal.status, refusal.headers.get('WWW-Authenticate')]).toEqual([401, 'Bearer error="invalid_token"'])
+  expect(lines).toEqual([])
+})
+
+it('weighs less than 12 kB with jose, for a browser', async () => {
+  const entry = join(folder, 'node_modules', 'latchkey', 'dist', 'verifier', 'verifier.js')
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+  })
+  const bytes = gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).byteLength
+  console.log(`latchkey/verifier with jose, minified: ${bytes} bytes gzip`)
+  expect(bytes).toBeLessThan(SIZE_LIMIT_BYTES)
+})
