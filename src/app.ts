@@ -7,19 +7,27 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import { accountsEndpoint } from './endpoints/accounts.ts'
 import { healthEndpoint, readyEndpoint } from './endpoints/health.ts'
+import { introspectEndpoint } from './endpoints/introspect.ts'
 import { jwksEndpoint } from './endpoints/jwks.ts'
 import { loginEndpoint } from './endpoints/login.ts'
 import { logoutEndpoint } from './endpoints/logout.ts'
+import { metadataEndpoint } from './endpoints/metadata.ts'
 import { refreshEndpoint } from './endpoints/refresh.ts'
+import { revocationsEndpoint } from './endpoints/revocations.ts'
+import { revokeEndpoint } from './endpoints/revoke.ts'
+import { tokenEndpoint } from './endpoints/token.ts'
 import { verifyEndpoint } from './endpoints/verify.ts'
-import { StoreUnavailable } from './failure.ts'
-import type { Env } from './http/context.ts'
+import { StoreUnavailable, type Failure } from './failure.ts'
+import type { Env, RequestContext } from './http/context.ts'
 import { clientCors, publicCors } from './http/cors.ts'
+import { oauthError } from './http/oauth-error.ts'
 import { problem } from './http/problem.ts'
 import type { Parts } from './parts.ts'
 
 /** No call needs more: a password has at most 256 characters, a token a few hundred. */
 const BODY_LIMIT_BYTES = 16 * 1024
+/** One document at the places where OAuth and OpenID clients look for it. */
+const METADATA_PATHS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
 
 export function createApp(parts: Parts): Hono<Env> {
   const app = new Hono<Env>()
@@ -34,38 +42,56 @@ export function createApp(parts: Parts): Hono<Env> {
   app.use('/.well-known/*', publicCors)
   app.use('/v1/*', except('/v1/verify', clientCors(parts.config.clients)))
   app.use(refuseTokensInQuery)
-  const limited = bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => problem(c, { reason: 'body_too_large' }) })
+  const limited = bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, { reason: 'body_too_large' }) })
   app.post('/v1/accounts', limited, accountsEndpoint(parts))
   app.post('/v1/login', limited, loginEndpoint(parts))
   app.post('/v1/refresh', limited, refreshEndpoint(parts))
   app.post('/v1/logout', limited, logoutEndpoint(parts))
+  app.post('/oauth/token', limited, tokenEndpoint(parts))
+  app.post('/oauth/revoke', limited, revokeEndpoint(parts))
+  app.post('/oauth/introspect', limited, introspectEndpoint(parts))
+  app.get('/v1/revocations', revocationsEndpoint(parts))
   // A gateway passes on the length of a body that it keeps to itself: none is read here.
   app.all('/v1/verify', verifyEndpoint(parts))
   app.get('/.well-known/jwks.json', etag(), jwksEndpoint(parts))
+  for (const path of METADATA_PATHS) app.get(path, etag(), metadataEndpoint(parts))
   app.get('/healthz', healthEndpoint)
   app.get('/readyz', readyEndpoint(parts))
 
-  for (const path of ['/v1/accounts', '/v1/login', '/v1/refresh', '/v1/logout'])
-    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow: 'POST' }))
-  for (const path of ['/.well-known/jwks.json', '/healthz', '/readyz'])
-    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow: 'GET, HEAD' }))
-  app.notFound((c) => problem(c, { reason: 'not_found' }))
+  for (const path of [
+    '/v1/accounts',
+    '/v1/login',
+    '/v1/refresh',
+    '/v1/logout',
+    '/oauth/token',
+    '/oauth/revoke',
+    '/oauth/introspect',
+  ])
+    app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow: 'POST' }))
+  for (const path of ['/v1/revocations', '/.well-known/jwks.json', ...METADATA_PATHS, '/healthz', '/readyz'])
+    app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow: 'GET, HEAD' }))
+  app.notFound((c) => refuse(c, { reason: 'not_found' }))
   app.onError((error, c) => {
     if (error instanceof StoreUnavailable) {
       c.get('log').event('store.unavailable', { path: c.req.path, detail: error.message })
-      return problem(c, { reason: 'unavailable' })
+      return refuse(c, { reason: 'unavailable' })
     }
     // The kind of error and where it was thrown, not its text, which may repeat what the caller sent.
     c.get('log').event('request.failed', { path: c.req.path, detail: error.name, at: firstFrame(error) })
-    return problem(c, { reason: 'internal' })
+    return refuse(c, { reason: 'internal' })
   })
   return app
+}
+
+/** What no endpoint refuses by itself, in the words of the interface that was called. */
+function refuse(c: RequestContext, failure: Failure): Response {
+  return c.req.path.startsWith('/oauth/') ? oauthError(c, failure) : problem(c, failure)
 }
 
 /** Tokens in addresses end up in logs, histories and Referer headers. OWASP ASVS 14.2.1. */
 const refuseTokensInQuery: MiddlewareHandler<Env> = async (c, next) => {
   const named = ['access_token', 'refresh_token', 'token', 'password'].some((name) => c.req.query(name) !== undefined)
-  return named ? problem(c, { reason: 'token_in_query' }) : next()
+  return named ? refuse(c, { reason: 'token_in_query' }) : next()
 }
 
 function firstFrame({ stack }: Error): string | undefined {

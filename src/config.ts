@@ -17,7 +17,9 @@ export interface Client {
   readonly audiences: readonly string[]
   /** What `scope` its access tokens carry, if any. */
   readonly scope?: string | undefined
-  /** SHA-256 of a service's secret. */
+  /** What its access tokens are: JWTs that anybody can verify, or references that only this service can read. */
+  readonly accessToken: 'jwt' | 'opaque'
+  /** SHA-256 of the secret of a confidential client: every service, and a native client that runs on a server. */
   readonly secretDigest?: Uint8Array<ArrayBuffer> | undefined
 }
 
@@ -64,6 +66,8 @@ const SECRET_DISTINCT_BYTES = 16
 /** Row A7 of the conformance table: an access token lives at most ten minutes. */
 const ACCESS_TTL_LIMIT_SECONDS = 600
 const DAY_SECONDS = 86_400
+/** A cursor of the revocation feed names a place in each bucket, and must fit into an address. */
+const BUCKETS_LIMIT = 256
 /** SHA-256 of nothing, base64url: what a script makes of a secret that it could not read. */
 const EMPTY_SHA256 = '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU'
 
@@ -116,6 +120,7 @@ const client = z
       .string()
       .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'must be space-separated scope tokens')
       .optional(),
+    access_token: z.enum(['jwt', 'opaque']).default('jwt'),
     secret_digest: digest.optional(),
   })
   .superRefine((value, ctx) => {
@@ -124,9 +129,15 @@ const client = z
     if (isBrowser && value.origins.length === 0) ctx.addIssue(`${value.id}: a browser client needs its origins`)
     if (!isBrowser && value.origins.length > 0) ctx.addIssue(`${value.id}: only a browser client has origins`)
     if (isService && !value.secret_digest) ctx.addIssue(`${value.id}: a service client needs a secret_digest`)
-    if (!isService && value.secret_digest) ctx.addIssue(`${value.id}: only a service client has a secret_digest`)
+    if (isBrowser && value.secret_digest) ctx.addIssue(`${value.id}: a browser client can keep no secret`)
+    if (isService && value.access_token === 'opaque')
+      ctx.addIssue(`${value.id}: a service client gets no access tokens`)
   })
-  .transform(({ secret_digest, ...rest }): Client => ({ ...rest, secretDigest: secret_digest }))
+  .transform(({ secret_digest, access_token, ...rest }): Client => ({
+    ...rest,
+    accessToken: access_token,
+    secretDigest: secret_digest,
+  }))
 
 const clients = jsonText
   .pipe(z.array(client).min(1))
@@ -161,7 +172,7 @@ const environment = z
     SESSION_ABSOLUTE_SECONDS: whole(60, 365 * DAY_SECONDS, 30 * DAY_SECONDS),
     REPLAY_WINDOW_SECONDS: whole(0, 60, 10),
     STORE_TIMEOUT_MS: whole(50, 10_000, 800),
-    STORE_BUCKETS: whole(1, 1024, 1),
+    STORE_BUCKETS: whole(1, BUCKETS_LIMIT, 1),
     CHECK_READS: z.enum(['nearest', 'primary']).default('nearest'),
     CHECK_CACHE_SECONDS: whole(0, 60, 1),
     CHECK_STALE_SECONDS: whole(0, 300, 30),

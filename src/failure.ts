@@ -31,6 +31,9 @@ export type Failure =
   | { readonly reason: 'token_in_query' }
   | { readonly reason: 'client_unknown' }
   | { readonly reason: 'client_not_allowed' }
+  | { readonly reason: 'client_unauthenticated' }
+  | { readonly reason: 'grant_unsupported' }
+  | { readonly reason: 'scope_exceeded' }
   | { readonly reason: 'credentials_wrong' }
   | { readonly reason: 'token_missing' }
   | { readonly reason: 'token_invalid' }
@@ -43,6 +46,7 @@ export type Failure =
   | { readonly reason: 'password_rejected'; readonly detail: string }
   | { readonly reason: 'body_too_large' }
   | { readonly reason: 'not_json' }
+  | { readonly reason: 'not_form' }
   | { readonly reason: 'unavailable' }
   | { readonly reason: 'overloaded' }
   | { readonly reason: 'not_ready'; readonly missing: readonly string[] }
@@ -96,6 +100,17 @@ export function toWire(failure: Failure): Wire {
       return { status: 400, code: 'unknown_client', title: 'No client is registered under this client_id.' }
     case 'client_not_allowed':
       return { status: 403, code: 'client_not_allowed', title: 'This client may not sign users in.' }
+    case 'client_unauthenticated':
+      return {
+        status: 401,
+        code: 'invalid_client',
+        title: 'The client is unknown, or did not authenticate as it must.',
+        headers: { 'WWW-Authenticate': 'Basic realm="latchkey", charset="UTF-8"' },
+      }
+    case 'grant_unsupported':
+      return { status: 400, code: 'unsupported_grant_type', title: 'The only grant is refresh_token.' }
+    case 'scope_exceeded':
+      return { status: 400, code: 'invalid_scope', title: 'The session was not granted this scope.' }
     case 'credentials_wrong':
       return { status: 401, code: 'invalid_credentials', title: 'The username or the password is wrong.' }
     case 'token_missing':
@@ -135,6 +150,12 @@ export function toWire(failure: Failure): Wire {
       return { status: 413, code: 'body_too_large', title: 'The request body is too large.' }
     case 'not_json':
       return { status: 415, code: 'unsupported_media_type', title: 'The body must be application/json.' }
+    case 'not_form':
+      return {
+        status: 415,
+        code: 'unsupported_media_type',
+        title: 'The body must be application/x-www-form-urlencoded.',
+      }
     case 'unavailable':
       return {
         status: 503,
@@ -164,4 +185,30 @@ export function toWire(failure: Failure): Wire {
     default:
       return failure satisfies never
   }
+}
+
+/** An answer of the `/oauth` endpoints, whose errors are those of RFC 6749 section 5.2. */
+export type OAuthWire = Pick<Wire, 'status' | 'headers'> & { readonly error: string; readonly description: string }
+
+/** What OAuth has a word for. */
+const oauthErrors: Partial<Record<Failure['reason'], string>> = {
+  malformed: 'invalid_grant',
+  foreign: 'invalid_grant',
+  expired: 'invalid_grant',
+  superseded: 'invalid_grant',
+  unknown: 'invalid_grant',
+  reused: 'invalid_grant',
+  client_unauthenticated: 'invalid_client',
+  client_not_allowed: 'unauthorized_client',
+  grant_unsupported: 'unsupported_grant_type',
+  scope_exceeded: 'invalid_scope',
+  internal: 'server_error',
+}
+
+/** The same failures in OAuth's few words; a client that did not authenticate is the only 401. */
+export function toOAuthWire(failure: Failure): OAuthWire {
+  const { status, headers = {}, title, detail } = toWire(failure)
+  const error = oauthErrors[failure.reason] ?? (status === 503 ? 'temporarily_unavailable' : 'invalid_request')
+  const keepsStatus = error === 'invalid_client' || ![401, 403, 415].includes(status)
+  return { status: keepsStatus ? status : 400, error, description: detail ?? title, headers }
 }

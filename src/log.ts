@@ -14,6 +14,8 @@ const levels = {
   'refresh.reused': 'error',
   'refresh.refused': 'warn',
   logout: 'info',
+  'token.revoked': 'info',
+  'client.refused': 'warn',
   'check.stale': 'warn',
   'key.added': 'info',
   'key.restored': 'error',

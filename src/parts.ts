@@ -4,11 +4,13 @@ import { createHasher, type Hasher } from './accounts/hasher.ts'
 import type { Config } from './config.ts'
 import { createLog, createLogDigest, type Log } from './log.ts'
 import { createLiveCheck, type LiveCheck } from './store/live-check.ts'
+import { createRevocationFeed, type RevocationFeed } from './store/revocation-feed.ts'
 import type { Store } from './store/store.ts'
 import { createUpstashStore } from './store/upstash.ts'
 import { systemRandom, type Clock, type Random } from './system.ts'
 import { ringTimes } from './tokens/key-changes.ts'
 import { createKeyRing, type KeyRingSource } from './tokens/keyring.ts'
+import type { OpaqueKeys } from './tokens/opaque.ts'
 import type { MacKeys } from './tokens/refresh.ts'
 import { deriveKeys } from './tokens/service-secret.ts'
 
@@ -21,9 +23,12 @@ export interface Parts {
   readonly logDigest: (value: string) => Promise<string>
   readonly store: Store
   readonly liveCheck: LiveCheck
+  readonly feed: RevocationFeed
   readonly keyRing: KeyRingSource
   readonly hasher: Hasher
+  /** Of refresh tokens. */
   readonly macKeys: MacKeys
+  readonly opaqueKeys: OpaqueKeys
 }
 
 export async function createParts(config: Config, clock: Clock): Promise<Parts> {
@@ -44,6 +49,7 @@ export async function createParts(config: Config, clock: Clock): Promise<Parts> 
       cacheMs: config.checkCacheSeconds * 1000,
       staleMs: config.checkStaleSeconds * 1000,
     }),
+    feed: createRevocationFeed({ store, clock, ...config.store }),
     keyRing: createKeyRing({
       store,
       seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
@@ -57,5 +63,6 @@ export async function createParts(config: Config, clock: Clock): Promise<Parts> 
       random: systemRandom,
     }),
     macKeys: [current.refreshMac, ...previous.map(({ refreshMac }) => refreshMac)],
+    opaqueKeys: [current.opaque, ...previous.map(({ opaque }) => opaque)],
   }
 }

@@ -6,6 +6,7 @@
  * a finished request would take its successor's work down with it.
  */
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { pause } from '../pause.ts'
 
 export type Overloaded = Extract<Failure, { reason: 'overloaded' }>
 
@@ -52,8 +53,4 @@ export function createHashQueue(): HashQueue {
       }
     },
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -3,6 +3,7 @@ import { canonicalPassword, canonicalUsername } from '../accounts/credentials.ts
 import type { Client } from '../config.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readJson } from '../http/body.ts'
+import { mayActAs } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
 import { problem } from '../http/problem.ts'
@@ -22,7 +23,7 @@ export function loginEndpoint(parts: Parts) {
     const body = await readJson(c, request)
     if (!body.ok) return problem(c, body.failure)
     const { username, password, client_id } = body.value
-    const client = chooseClient(c, clients, client_id)
+    const client = await chooseClient(c, clients, client_id)
     if (!client.ok) return problem(c, client.failure)
     const tokens = await login(parts, { username, password, client: client.value, log: c.get('log') })
     return tokens.ok ? tokenAnswer(c, issuer, tokens.value) : problem(c, tokens.failure)
@@ -30,11 +31,16 @@ export function loginEndpoint(parts: Parts) {
 }
 
 /** The client that is named, or the first one registered; a browser's must be called from its own origin. */
-function chooseClient(c: RequestContext, clients: readonly Client[], named?: string): Result<Client, Failure> {
+async function chooseClient(
+  c: RequestContext,
+  clients: readonly Client[],
+  named?: string,
+): Promise<Result<Client, Failure>> {
   const client = named === undefined ? clients[0] : clients.find(({ id }) => id === named)
   if (!client) return failed({ reason: 'client_unknown' })
   if (client.kind === 'service') return failed({ reason: 'client_not_allowed' })
-  if (client.kind === 'native') return ok(client)
+  if (client.kind === 'native')
+    return (await mayActAs(c, client)) ? ok(client) : failed({ reason: 'client_unauthenticated' })
   const here = readBrowserClients(c, [client])
   return here.ok ? ok(client) : here
 }

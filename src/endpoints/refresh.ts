@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Client, Config } from '../config.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readJson } from '../http/body.ts'
+import { mayActAs } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
 import { problem } from '../http/problem.ts'
@@ -24,7 +25,7 @@ export function refreshEndpoint(parts: Parts) {
   return async (c: RequestContext): Promise<Response> => {
     const body = await readJson(c, request)
     if (!body.ok) return problem(c, body.failure)
-    const presented = readPresented(c, parts.config, body.value)
+    const presented = await readPresented(c, parts.config, body.value)
     if (!presented.ok) return problem(c, presented.failure)
     const attempt = readIdempotencyKey(c)
     if (!attempt.ok) return problem(c, attempt.failure)
@@ -34,39 +35,45 @@ export function refreshEndpoint(parts: Parts) {
 }
 
 /** A token in the body belongs to a native client; one in the cookie to a browser client at the request's origin. */
-function readPresented(
+async function readPresented(
   c: RequestContext,
   { clients, issuer }: Config,
   { refresh_token, client_id }: z.infer<typeof request>,
-): Result<{ presented: string; allowed: readonly Client[] }, Failure> {
+): Promise<Result<{ presented: string; allowed: readonly Client[] }, Failure>> {
   const named = (list: readonly Client[]) => list.filter(({ id }) => client_id === undefined || id === client_id)
-  if (refresh_token !== undefined)
-    return ok({ presented: refresh_token, allowed: named(clients.filter(({ kind }) => kind === 'native')) })
+  if (refresh_token !== undefined) {
+    const allowed: Client[] = []
+    for (const client of named(clients))
+      if (client.kind === 'native' && (await mayActAs(c, client))) allowed.push(client)
+    return ok({ presented: refresh_token, allowed })
+  }
   const here = readBrowserClients(c, clients)
   if (!here.ok) return here
   return ok({ presented: readRefreshCookie(c, issuer) ?? '', allowed: named(here.value) })
 }
 
 /** `Idempotency-Key`: 1 to 255 visible characters of the client's choice. */
-function readIdempotencyKey(c: RequestContext): Result<string | undefined, Failure> {
+export function readIdempotencyKey(c: RequestContext): Result<string | undefined, Failure> {
   const key = c.req.header('Idempotency-Key')
   if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return ok(key)
   return failed({ reason: 'bad_request', detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters.' })
 }
 
-interface Exchange {
+export interface Exchange {
   readonly presented: string
   /** The clients whose sessions this call may rotate. */
   readonly allowed: readonly Client[]
+  /** Less than the session's scope, if the client asks for less. */
+  readonly scope?: string | undefined
   /** Names this exchange, however often it is tried. */
   readonly attempt: string | undefined
   readonly log: Log
 }
 
 /** Reuse ends the session (RFC 9700 section 4.14.2); a repeated attempt gets the same successor. */
-async function refresh(parts: Parts, exchange: Exchange): Promise<Result<SessionTokens, Failure>> {
+export async function refresh(parts: Parts, exchange: Exchange): Promise<Result<SessionTokens, Failure>> {
   const { store, clock, random, macKeys, keyRing, liveCheck } = parts
-  const { log } = exchange
+  const { log, scope } = exchange
   const token = await parseRefreshToken(exchange.presented, macKeys)
   if (!token.ok) {
     log.event('refresh.refused', { detail: token.failure.reason })
@@ -96,5 +103,5 @@ async function refresh(parts: Parts, exchange: Exchange): Promise<Result<Session
   }
   log.event(`refresh.${turn.value.how}`, { ...session, client_id: turn.value.grant.clientId })
   const successor = { ...token.value, generation: generation + 1 }
-  return ok(await issueTokens(parts, { ring, grant: turn.value.grant, refreshToken: successor, nowMs }))
+  return ok(await issueTokens(parts, { ring, grant: turn.value.grant, refreshToken: successor, nowMs, scope }))
 }

@@ -15,7 +15,7 @@ export function tokenAnswer(c: RequestContext, issuer: string, tokens: SessionTo
     token_type: 'Bearer',
     expires_in: tokens.expiresInSeconds,
     session_id: tokens.sid,
-    scope: tokens.client.scope,
+    scope: tokens.scope,
     ...(!inBrowser && {
       refresh_token: tokens.refreshToken,
       refresh_expires_in: tokens.refreshExpiresInSeconds,

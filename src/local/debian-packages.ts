@@ -1,4 +1,4 @@
-/** Unpacks redis-server from the packages of Debian or Ubuntu, without root and without installing anything. */
+/** Unpacks programs from the packages of Debian or Ubuntu, without root and without installing anything. */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,17 +6,23 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Packages carry their own libraries except the C library: a second one beside the machine's loader does not start. */
-const unpackable = /^(?:redis|lib(?!c6$)|lua)/u
+/**
+ * Of what a package depends on, its program's own parts and its libraries. Not the C library: a second one beside the
+ * machine's loader does not start.
+ */
+const unpackable = /^(?:redis|nginx-core$|lib(?!c6$)|lua|zlib)/u
 
 /**
- * Downloads `redis-server` with every library it needs that this machine lacks, and unpacks them under `targetFolder`.
+ * Downloads `packages` with every library they need that this machine lacks, and unpacks them under `targetFolder`.
  * The names of the libraries come from the packages, since they differ between releases (libssl3, libssl3t64).
  *
  * @param workFolder an existing folder for package lists and archives; the caller removes it
  * @throws when apt cannot fetch a package
  */
-export async function unpackRedisPackages(workFolder: string, targetFolder: string): Promise<void> {
+export async function unpackPackages(
+  packages: readonly string[],
+  { workFolder, targetFolder }: { workFolder: string; targetFolder: string },
+): Promise<void> {
   const archives = join(workFolder, 'archives')
   // apt makes neither its lists' folder nor the one for what is under way.
   const folders = [archives, targetFolder, join(workFolder, 'lists', 'partial'), join(workFolder, 'cache', 'archives')]
@@ -25,7 +31,7 @@ export async function unpackRedisPackages(workFolder: string, targetFolder: stri
   const updateFailure = await apt(workFolder, ['update']).catch((error: unknown) => error)
 
   const asked = new Set<string>()
-  let wanted = ['redis-server', 'redis-tools']
+  let wanted = [...packages]
   while (wanted.length > 0) {
     for (const name of wanted) asked.add(name)
     await apt(workFolder, ['download', ...wanted], archives).catch((error: unknown) => {

@@ -21,6 +21,8 @@ export interface KeyNames {
   session(userId: string): string
   denial(userId: string, jti: string): string
   feed(userId: string): string
+  /** The feeds of all buckets, in order. */
+  readonly feeds: readonly string[]
   account(username: string): Promise<string>
   readonly keyRing: string
   /** The feed that tells of withdrawn keys: that of the ring's own bucket. */
@@ -34,6 +36,7 @@ export function createKeyNames(buckets: number): KeyNames {
     session: (userId) => `session:${tag(userId)}:${userId}`,
     denial: (userId, jti) => `deny:${tag(userId)}:${jti}`,
     feed: (userId) => `feed:${tag(userId)}`,
+    feeds: Array.from({ length: buckets }, (_, bucket) => `feed:{${bucket}}`),
     account: async (username) => {
       const digest = await shortDigest(username)
       return `account:${tag(digest)}:${digest}`

@@ -12,7 +12,7 @@
 import { LRUCache } from 'lru-cache'
 import { StoreUnavailable } from '../failure.ts'
 import type { Clock } from '../system.ts'
-import type { Store } from './store.ts'
+import type { LiveSession, Store } from './store.ts'
 
 export interface CheckedToken {
   readonly userId: string
@@ -21,7 +21,7 @@ export interface CheckedToken {
 }
 
 export type LiveCheckAnswer =
-  | { readonly live: true; readonly roles: string; readonly how: 'live' | 'cached' | 'stale' }
+  | { readonly live: true; readonly session: LiveSession; readonly how: 'live' | 'cached' | 'stale' }
   | { readonly live: false }
 
 export interface LiveCheck {
@@ -40,7 +40,7 @@ const USERS_LIMIT = 10_000
 const TOKENS_PER_USER_LIMIT = 16
 
 interface Yes {
-  readonly roles: string
+  readonly session: LiveSession
   /** When the store was asked, so before it answered. */
   readonly askedAtMs: number
 }
@@ -72,7 +72,7 @@ export function createLiveCheck({
       // Held across the call: if the user is forgotten meanwhile, what we learn goes into a map nobody reads.
       const remembered = rememberedOf(token.userId)
       const yes = fresh ? undefined : remembered.get(token.jti)
-      if (yes && isWithin(cacheMs, yes, nowMs)) return { live: true, roles: yes.roles, how: 'cached' }
+      if (yes && isWithin(cacheMs, yes, nowMs)) return { live: true, session: yes.session, how: 'cached' }
       try {
         const found = await store.check({ ...token, nowMs })
         remembered.delete(token.jti)
@@ -80,13 +80,13 @@ export function createLiveCheck({
         if (found.status === 'ended') users.delete(token.userId)
         if (found.status !== 'live') return { live: false }
         for (const [jti] of remembered) if (remembered.size >= TOKENS_PER_USER_LIMIT) remembered.delete(jti)
-        remembered.set(token.jti, { roles: found.roles, askedAtMs: nowMs })
-        return { live: true, roles: found.roles, how: 'live' }
+        remembered.set(token.jti, { session: found.session, askedAtMs: nowMs })
+        return { live: true, session: found.session, how: 'live' }
       } catch (error) {
         const stillKnown = users.peek(token.userId) === remembered
         if (!(error instanceof StoreUnavailable) || !yes || !stillKnown) throw error
         if (!isWithin(staleMs, yes, nowMs)) throw error
-        return { live: true, roles: yes.roles, how: 'stale' }
+        return { live: true, session: yes.session, how: 'stale' }
       }
     },
 

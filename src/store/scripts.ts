@@ -1,8 +1,10 @@
 /** The Lua scripts as they are sent to the store. */
 import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
+import denyToken from './lua/deny-token.lua'
 import endSession from './lua/end-session.lua'
 import openSession from './lua/open-session.lua'
+import readFeed from './lua/read-feed.lua'
 import record from './lua/record.lua'
 import replaceKeyRing from './lua/replace-key-ring.lua'
 import rotate from './lua/rotate.lua'
@@ -17,6 +19,8 @@ export const scripts = {
   openSession: FLAGS + record + openSession,
   rotate: FLAGS + record + rotate,
   endSession: FLAGS + record + endSession,
+  denyToken: FLAGS + record + denyToken,
+  readFeed: FLAGS + readFeed,
   check: FLAGS + check,
   createAccount: FLAGS + createAccount,
   replaceKeyRing: FLAGS + record + replaceKeyRing,

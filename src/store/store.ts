@@ -56,16 +56,51 @@ export interface Ending {
   readonly sid: string
   /** Proof that the caller holds the family; absent when an access token vouches for the session. */
   readonly familyDigest?: string | undefined
+  /** The client whose session it must be; any when absent. */
+  readonly clientId?: string | undefined
   /** The access token to deny on its own, too. */
   readonly accessToken?: { readonly jti: string; readonly expMs: number } | undefined
   readonly nowMs: number
 }
 
+/** What a live check tells of a session. */
+export interface LiveSession {
+  readonly clientId: string
+  readonly roles: string
+  readonly authAtMs: number
+}
+
 /** What a live check found: only `live` is a yes. */
 export type CheckedSession =
-  | { readonly status: 'live'; readonly roles: string }
+  | { readonly status: 'live'; readonly session: LiveSession }
   | { readonly status: 'ended' }
   | { readonly status: 'denied' }
+
+/** An access token to deny on its own: its session lives on. */
+export interface Denial {
+  readonly userId: string
+  readonly jti: string
+  readonly expMs: number
+  readonly nowMs: number
+}
+
+/** A session, an access token or a signing key that is dead, and how long verifiers must remember it. */
+export interface FeedEntry {
+  /** Where it stands in its bucket: the stream's own id, `<ms>-<sequence>`. */
+  readonly place: string
+  readonly kind: 'sid' | 'jti' | 'kid'
+  readonly id: string
+  readonly expMs: number
+}
+
+/** One page of one bucket's feed. */
+export interface FeedPage {
+  readonly entries: readonly FeedEntry[]
+  /** Whether the page begins right behind the place that was asked for. If not, it begins at the feed's beginning. */
+  readonly continued: boolean
+  /** Whether there may be more behind it. */
+  readonly full: boolean
+}
 
 export interface RingReplacement {
   /** The ring as it was read, '' for none. */
@@ -91,8 +126,13 @@ export interface Store {
   ): Promise<
     Result<{ readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant }, RefreshFailure>
   >
-  /** A logout. `gone`: there was no such session any more, perhaps because the store was asked twice. */
-  endSession(ending: Ending): Promise<'ended' | 'gone'>
+  /**
+   * A logout. `gone`: there was no such session any more, perhaps because the store was asked twice. `foreign`: it is another
+   * client's, and was left alone.
+   */
+  endSession(ending: Ending): Promise<'ended' | 'gone' | 'foreign'>
+  /** Denies an access token until it expires. `gone`: it is denied or expired already. */
+  denyToken(denial: Denial): Promise<'denied' | 'gone'>
   /** Is the session of this access token live, and the token not denied? One trip. */
   check(token: {
     readonly userId: string
@@ -104,4 +144,12 @@ export interface Store {
   readKeyRing(): Promise<string>
   /** Compare-and-set; answers with what is stored afterwards. A key that it withdraws is announced in the feed. */
   replaceKeyRing(replacement: RingReplacement): Promise<string>
+  /** Reads on in the feed of each bucket, in their order, in one trip; {@link FEED_START} reads from the beginning. */
+  readFeed(places: readonly string[]): Promise<readonly FeedPage[]>
 }
+
+/** The place before every entry. */
+export const FEED_START = '0-0'
+
+/** How much longer than a token the feed remembers its end: verifiers' clocks and polls are late by less. */
+export const FEED_LEEWAY_SECONDS = 60

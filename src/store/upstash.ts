@@ -4,18 +4,15 @@ import type { Config } from '../config.ts'
 import { failed, ok, StoreUnavailable } from '../failure.ts'
 import { createKeyNames } from './keys.ts'
 import { createResilience } from './resilience.ts'
-import { accountJson, findLive, writeAccount } from './schema.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
-import type { SessionGrant, Store } from './store.ts'
+import { FEED_LEEWAY_SECONDS, FEED_START, type SessionGrant, type Store } from './store.ts'
 import { createUpstashClient } from './upstash-client.ts'
 
 type StoreConfig = Pick<
   Config,
   'store' | 'sessionsPerUser' | 'idleSeconds' | 'absoluteSeconds' | 'replayWindowSeconds' | 'accessTtlSeconds'
 >
-
-/** How much longer than a token the feed remembers its end: verifiers' clocks and polls are late by less. */
-const FEED_LEEWAY_SECONDS = 60
 
 const openReply = z.union([
   z.tuple([z.literal('opened'), z.string()]).rest(z.string()),
@@ -25,7 +22,9 @@ const rotateReply = z.union([
   z.tuple([z.enum(['rotated', 'replayed', 'recovered']), z.string(), z.string(), z.coerce.number(), z.coerce.number()]),
   z.tuple([z.enum(['reused', 'superseded', 'unknown', 'expired', 'foreign'])]),
 ])
-const endReply = z.tuple([z.enum(['ended', 'gone'])])
+const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
+const denyReply = z.enum(['denied', 'gone'])
+const feedReply = z.array(feedPage)
 const createReply = z.enum(['created', 'taken'])
 const checkReply = z.tuple([z.string().nullable(), z.string().nullable()])
 const textReply = z.string()
@@ -51,6 +50,7 @@ export function createUpstashStore(config: StoreConfig): Store {
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
   const check = script(scripts.check, checkReply)
+  const denyToken = script(scripts.denyToken, denyReply)
   const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
 
@@ -87,13 +87,18 @@ export function createUpstashStore(config: StoreConfig): Store {
       return ok({ how, grant })
     },
 
-    async endSession({ userId, sid, familyDigest, accessToken, nowMs }) {
+    async endSession({ userId, sid, familyDigest, clientId, accessToken, nowMs }) {
+      const held = [sid, familyDigest ?? '', clientId ?? '']
+      const denied = [accessToken?.jti ?? '', accessToken?.expMs ?? 0]
       const [status] = await endSession(
         [keys.session(userId), keys.feed(userId), ...(accessToken ? [keys.denial(userId, accessToken.jti)] : [])],
-        [sid, familyDigest ?? '', nowMs, idleMs, accessMs, feedMs, accessToken?.jti ?? '', accessToken?.expMs ?? 0],
+        [...held, nowMs, idleMs, accessMs, feedMs, ...denied],
       )
       return status
     },
+
+    denyToken: ({ userId, jti, expMs, nowMs }) =>
+      denyToken([keys.denial(userId, jti), keys.feed(userId)], [jti, expMs, nowMs, feedMs]),
 
     async check({ userId, sid, jti, nowMs }) {
       const both = [keys.session(userId), keys.denial(userId, jti)]
@@ -102,6 +107,13 @@ export function createUpstashStore(config: StoreConfig): Store {
           ? await check(both, [])
           : readReply(checkReply, await guarded(() => redis.mget(...both)))
       return denial === null ? findLive(record, { sid, nowMs, idleMs }) : { status: 'denied' }
+    },
+
+    async readFeed(places) {
+      const pipeline = redis.pipeline()
+      for (const [bucket, feed] of keys.feeds.entries())
+        pipeline.eval(scripts.readFeed, [feed], [places[bucket] ?? FEED_START, String(FEED_PAGE_LIMIT)])
+      return readReply(feedReply, await guarded(() => pipeline.exec()))
     },
 
     readKeyRing: async () => readReply(getReply, await guarded(() => redis.get(keys.keyRing))) ?? '',

@@ -5,6 +5,8 @@ const encoder = new TextEncoder()
 export interface DerivedKeys {
   /** HMAC-SHA-256 key of refresh tokens. */
   readonly refreshMac: CryptoKey
+  /** Of opaque access tokens: the HMAC-SHA-256 key, and the AES-256-CTR key that hides what one refers to. */
+  readonly opaque: { readonly mac: CryptoKey; readonly cipher: CryptoKey }
   /** 256-bit key under which signing keys are sealed. */
   readonly keySeal: Uint8Array<ArrayBuffer>
   /** HMAC-SHA-256 key of what a log may only hold in a form that nobody can guess back. */
@@ -13,11 +15,14 @@ export interface DerivedKeys {
   readonly passwordSecret: Uint8Array<ArrayBuffer>
 }
 
+const aes = { name: 'AES-CTR', length: 256 }
 const hmac = { name: 'HMAC', hash: 'SHA-256', length: 256 }
 
 /** The labels are part of the stored format: a new meaning needs a new label. */
 const labels = {
   refreshMac: 'latchkey refresh-token mac v1',
+  opaqueMac: 'latchkey opaque-token mac v1',
+  opaqueCipher: 'latchkey opaque-token cipher v1',
   keySeal: 'latchkey signing-key seal v1',
   passwordSecret: 'latchkey password secret v1',
   logMac: 'latchkey log digest v1',
@@ -35,6 +40,10 @@ export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<Deriv
   const mac = (label: string) => crypto.subtle.deriveKey(parameters(label), root, hmac, false, ['sign'])
   return {
     refreshMac: await mac(labels.refreshMac),
+    opaque: {
+      mac: await mac(labels.opaqueMac),
+      cipher: await crypto.subtle.deriveKey(parameters(labels.opaqueCipher), root, aes, false, ['encrypt']),
+    },
     logMac: await mac(labels.logMac),
     keySeal: await bits(labels.keySeal),
     passwordSecret: await bits(labels.passwordSecret),

@@ -2,13 +2,15 @@
 import type { Client } from '../config.ts'
 import type { Parts } from '../parts.ts'
 import type { SessionGrant } from '../store/store.ts'
-import { signAccessToken } from './access.ts'
+import { signAccessToken, type AccessClaims } from './access.ts'
 import type { KeyRing } from './keyring.ts'
+import { mintOpaqueToken } from './opaque.ts'
 import { mintId, mintRefreshToken, type RefreshToken } from './refresh.ts'
 
 export interface SessionTokens {
   readonly client: Client
   readonly sid: string
+  readonly scope?: string | undefined
   readonly accessToken: string
   readonly expiresInSeconds: number
   readonly refreshToken: string
@@ -22,44 +24,52 @@ interface Issue {
   readonly refreshToken: RefreshToken
   /** The time at which the session was granted. */
   readonly nowMs: number
+  /** Less than the client's own scope, if it asked for less. */
+  readonly scope?: string | undefined
 }
 
 /** No access token outlives its session. */
 export async function issueTokens(
-  { config, macKeys, random }: Pick<Parts, 'config' | 'macKeys' | 'random'>,
-  { ring, grant, refreshToken, nowMs }: Issue,
+  parts: Pick<Parts, 'config' | 'macKeys' | 'opaqueKeys' | 'random'>,
+  { ring, grant, refreshToken, nowMs, scope }: Issue,
 ): Promise<SessionTokens> {
-  const { clientId, roles, authAtMs, lastsUntilMs } = grant
-  const client = config.clients.find(({ id }) => id === clientId)
-  if (!client) throw new Error(`client ${clientId} of a live session is not configured`)
-  const now = seconds(nowMs)
-  const remainingSeconds = seconds(lastsUntilMs - nowMs)
+  const { config, macKeys, opaqueKeys, random } = parts
+  const client = config.clients.find(({ id }) => id === grant.clientId)
+  if (!client) throw new Error(`client ${grant.clientId} of a live session is not configured`)
+  const { userId, sid } = refreshToken
+  const iat = seconds(nowMs)
+  const remainingSeconds = seconds(grant.lastsUntilMs - nowMs)
   const expiresInSeconds = Math.min(config.accessTtlSeconds, remainingSeconds)
-  const [audience] = client.audiences
-  const accessToken = await signAccessToken(
-    {
-      iss: config.issuer,
-      sub: refreshToken.userId,
-      aud: client.audiences.length === 1 && audience ? audience : [...client.audiences],
-      client_id: client.id,
-      iat: now,
-      exp: now + expiresInSeconds,
-      jti: mintId(random),
-      sid: refreshToken.sid,
-      auth_time: seconds(authAtMs),
-      roles: roles === '' ? [] : roles.split(' '),
-      scope: client.scope,
-    },
-    ring,
-  )
+  const ids = { sid, jti: mintId(random), iat, exp: iat + expiresInSeconds }
+  const grantedScope = scope ?? client.scope
+  const signed = (): AccessClaims => ({
+    iss: config.issuer,
+    sub: userId,
+    aud: oneOrMany(client.audiences),
+    client_id: client.id,
+    auth_time: seconds(grant.authAtMs),
+    roles: grant.roles === '' ? [] : grant.roles.split(' '),
+    scope: grantedScope,
+    ...ids,
+  })
   return {
     client,
-    sid: refreshToken.sid,
-    accessToken,
+    sid,
+    scope: grantedScope,
+    accessToken:
+      client.accessToken === 'opaque'
+        ? await mintOpaqueToken({ userId, ...ids }, opaqueKeys)
+        : await signAccessToken(signed(), ring),
     expiresInSeconds,
     refreshToken: await mintRefreshToken(refreshToken, macKeys),
     refreshExpiresInSeconds: remainingSeconds,
   }
+}
+
+/** RFC 7519 section 4.1.3: a single audience is a string. */
+export function oneOrMany(audiences: readonly string[]): string | string[] {
+  const [first] = audiences
+  return audiences.length === 1 && first !== undefined ? first : [...audiences]
 }
 
 function seconds(ms: number): number {

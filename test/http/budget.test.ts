@@ -1,7 +1,7 @@
 import { SignJWT, decodeJwt, generateKeyPair } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startStack, type Stack } from '../support/stack.ts'
-import { bearer, createUser, json, password, type User } from '../support/user.ts'
+import { apiSecret, startStack, type Stack } from '../support/stack.ts'
+import { basic, bearer, createUser, form, json, password, type User } from '../support/user.ts'
 
 let stack: Stack
 let user: User
@@ -13,6 +13,7 @@ beforeAll(async () => {
   const { refresh_token, access_token } = await user.login()
   await user.refreshed(refresh_token)
   await stack.request('/v1/verify?fresh=1', bearer(access_token))
+  await stack.request('/oauth/revoke', form({ token: access_token, client_id: 'app' }))
   await stack.request('/v1/logout', json({ refresh_token }))
 })
 afterAll(() => stack.stop())
@@ -57,8 +58,22 @@ describe('round trips to the store', () => {
     expect(await tripsOf(verify(access_token), 204)).toEqual([])
   })
 
-  it('for the key set: none', async () => {
-    expect(await tripsOf(() => stack.request('/.well-known/jwks.json'), 200)).toEqual([])
+  it('at the OAuth endpoints: one, and for the revocation of an access token one more', async () => {
+    const { refresh_token, access_token } = await user.login()
+    const refresh = form({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
+    const introspect = form({ token: access_token }, basic('api', apiSecret))
+    const revoke = (token: string) => () => stack.request('/oauth/revoke', form({ token, client_id: 'app' }))
+    expect(await tripsOf(() => stack.request('/oauth/token', refresh), 200)).toEqual([['evalsha']])
+    expect(await tripsOf(() => stack.request('/oauth/introspect', introspect), 200)).toEqual([['mget']])
+    expect(await tripsOf(revoke(access_token), 200)).toEqual([['mget'], ['evalsha']])
+    expect(await tripsOf(revoke(refresh_token), 200)).toEqual([['evalsha']])
+    const unknown = form({ token: access_token }, basic('api', 'wrong'))
+    expect(await tripsOf(() => stack.request('/oauth/introspect', unknown), 401)).toEqual([])
+  })
+
+  it('for the key set and the metadata: none', async () => {
+    for (const path of ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])
+      expect(await tripsOf(() => stack.request(path), 200)).toEqual([])
   })
 
   it('for a forged or malformed refresh token: none', async () => {

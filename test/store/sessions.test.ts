@@ -86,7 +86,10 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       const user = await newUser(store)
       const { sid } = await user.open(store, T0)
       const token = { userId: user.account.userId, sid, jti: 'jti-of-the-token-00000', nowMs: T0 }
-      expect(await reader.check(token)).toEqual({ status: 'live', roles: 'customer' })
+      expect(await reader.check(token)).toEqual({
+        status: 'live',
+        session: { clientId: 'app', roles: 'customer', authAtMs: T0 },
+      })
       expect(await reader.check({ ...token, sid: 'another' })).toEqual({ status: 'ended' })
       expect(await reader.check({ ...token, userId: 'nobody' })).toEqual({ status: 'ended' })
       expect(await reader.check({ ...token, nowMs: T0 + 7 * DAY_MS })).toEqual({ status: 'ended' })

@@ -15,20 +15,24 @@ export const issuer = 'https://auth.example.com'
 export const webOrigin = 'https://app.example.com'
 export const audience = 'https://api.example.com'
 export const apiSecret = 'a-service-secret-only-used-in-tests'
+/** With characters that a form-encoded Basic header must escape. */
+export const backendSecret = 'a+secret/of a:backend%only=used&in-tests'
 /** 32 bytes; the tests' own. */
 export const testSecret = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
+
+function digestOf(secret: string): string {
+  return `sha256:${createHash('sha256').update(secret).digest('base64url')}`
+}
 
 const clients = [
   { id: 'web', kind: 'browser', origins: [webOrigin], audiences: [audience] },
   { id: 'admin-web', kind: 'browser', origins: ['https://admin.example.com'], audiences: [audience] },
   { id: 'app', kind: 'native', audiences: [audience], scope: 'accounts:read' },
   { id: 'tablet', kind: 'native', audiences: ['https://other.example.com', audience] },
-  {
-    id: 'api',
-    kind: 'service',
-    audiences: [audience],
-    secret_digest: `sha256:${createHash('sha256').update(apiSecret).digest('base64url')}`,
-  },
+  { id: 'vault', kind: 'native', audiences: [audience], scope: 'accounts:read accounts:write', access_token: 'opaque' },
+  { id: 'backend', kind: 'native', audiences: [audience], scope: 'a b c', secret_digest: digestOf(backendSecret) },
+  { id: 'api', kind: 'service', audiences: [audience], secret_digest: digestOf(apiSecret) },
+  { id: 'other-api', kind: 'service', audiences: ['https://other.example.com'], secret_digest: digestOf(apiSecret) },
 ]
 
 /** The variables of a complete, valid configuration. */

@@ -17,8 +17,8 @@ export interface RefreshOptions {
 export interface User {
   readonly id: string
   readonly username: string
-  /** Signs in and expects that to work. */
-  login(): Promise<Tokens>
+  /** Signs in, with the client `app` unless another is named, and expects that to work. */
+  login(clientId?: string): Promise<Tokens>
   refresh(refreshToken: string, options?: RefreshOptions): Promise<Response>
   /** Refreshes and expects that to work. */
   refreshed(refreshToken: string, options?: RefreshOptions): Promise<Tokens>
@@ -31,6 +31,17 @@ export function json(body: unknown, headers: Record<string, string> = {}): Reque
 
 export function bearer(accessToken: string, method = 'GET'): RequestInit {
   return { method, headers: { Authorization: `Bearer ${accessToken}` } }
+}
+
+/** An `Authorization` header of `client_secret_basic`: both halves form-encoded (RFC 6749 section 2.3.1). */
+export function basic(clientId: string, secret: string): { Authorization: string } {
+  const encode = (text: string) => new URLSearchParams({ x: text }).toString().slice(2)
+  return { Authorization: `Basic ${Buffer.from(`${encode(clientId)}:${encode(secret)}`).toString('base64')}` }
+}
+
+/** A request with a form. */
+export function form(fields: Record<string, string>, headers: Record<string, string> = {}): RequestInit {
+  return { method: 'POST', body: new URLSearchParams(fields), headers }
 }
 
 export async function createUser(stack: Stack): Promise<User> {
@@ -46,7 +57,8 @@ export async function createUser(stack: Stack): Promise<User> {
   return {
     id,
     username,
-    login: async () => readTokens(await stack.request('/v1/login', json({ username, password, client_id: 'app' }))),
+    login: async (clientId = 'app') =>
+      readTokens(await stack.request('/v1/login', json({ username, password, client_id: clientId }))),
     refresh,
     refreshed: async (refreshToken, options) => readTokens(await refresh(refreshToken, options)),
   }

@@ -4,6 +4,7 @@ import { createApp } from '../../src/app.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
 import { createLog } from '../../src/log.ts'
 import { createLiveCheck } from '../../src/store/live-check.ts'
+import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
@@ -12,7 +13,7 @@ import { testConfig } from '../support/stack.ts'
 describe('an unknown failure', () => {
   it('is a bare 500 with the request id when it is a mistake of ours', async () => {
     const config = testConfig()
-    const { refreshMac, passwordSecret } = await deriveKeys(config.secret)
+    const { refreshMac, opaque, passwordSecret } = await deriveKeys(config.secret)
     const logged: string[] = []
     const store = createUpstashStore(config)
     const app = createApp({
@@ -31,6 +32,8 @@ describe('an unknown failure', () => {
       },
       hasher: createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }),
       macKeys: [refreshMac],
+      opaqueKeys: [opaque],
+      feed: createRevocationFeed({ store, clock: systemClock, ...config.store }),
     })
 
     const answer = await app.request('/.well-known/jwks.json')

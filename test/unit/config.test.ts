@@ -12,6 +12,7 @@ const problemsOf = (changes: Record<string, string | undefined>) => {
   return config.ok ? [] : config.problems
 }
 const client = { id: 'web', kind: 'browser', origins: [webOrigin], audiences: ['https://api.example.com'] }
+const service = { kind: 'service', origins: [], secret_digest: `sha256:${'A'.repeat(43)}` }
 const clientProblems = (changes: Record<string, unknown>) =>
   problemsOf({ CLIENTS: JSON.stringify([{ ...client, ...changes }]) })
 
@@ -96,10 +97,18 @@ describe('the configuration', () => {
     ['a browser with a secret', { secret_digest: `sha256:${'A'.repeat(43)}` }],
     ['a client without an audience', { audiences: [] }],
     ['an id as long as a user id', { id: 'a'.repeat(22) }],
+    ['a service with opaque tokens', { ...service, access_token: 'opaque' }],
+    ['an unknown kind of access token', { access_token: 'paseto' }],
     ['an unknown kind', { kind: 'robot' }],
     ['a member it does not know', { secret: 'x' }],
   ])('refuses %s', (_, changes) => {
     expect(clientProblems(changes)).not.toEqual([])
+  })
+
+  it('accepts a native client with a secret, and one with opaque tokens', () => {
+    const native = { kind: 'native', origins: [] }
+    expect(clientProblems({ ...native, secret_digest: service.secret_digest })).toEqual([])
+    expect(clientProblems({ ...native, access_token: 'opaque' })).toEqual([])
   })
 
   it('refuses clients that are no JSON, none, or two of one id', () => {

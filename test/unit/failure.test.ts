@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toWire, type Failure } from '../../src/failure.ts'
+import { toOAuthWire, toWire, type Failure } from '../../src/failure.ts'
 
 /** One of each, so that a new reason without a place here does not compile. */
 const every: { [R in Failure['reason']]: Extract<Failure, { reason: R }> } = {
@@ -13,6 +13,9 @@ const every: { [R in Failure['reason']]: Extract<Failure, { reason: R }> } = {
   token_in_query: { reason: 'token_in_query' },
   client_unknown: { reason: 'client_unknown' },
   client_not_allowed: { reason: 'client_not_allowed' },
+  client_unauthenticated: { reason: 'client_unauthenticated' },
+  grant_unsupported: { reason: 'grant_unsupported' },
+  scope_exceeded: { reason: 'scope_exceeded' },
   credentials_wrong: { reason: 'credentials_wrong' },
   token_missing: { reason: 'token_missing' },
   token_invalid: { reason: 'token_invalid' },
@@ -25,6 +28,7 @@ const every: { [R in Failure['reason']]: Extract<Failure, { reason: R }> } = {
   password_rejected: { reason: 'password_rejected', detail: 'd' },
   body_too_large: { reason: 'body_too_large' },
   not_json: { reason: 'not_json' },
+  not_form: { reason: 'not_form' },
   unavailable: { reason: 'unavailable' },
   overloaded: { reason: 'overloaded' },
   not_ready: { reason: 'not_ready', missing: ['store'] },
@@ -39,9 +43,23 @@ describe('a failure on the wire', () => {
     for (const failure of temporary) expect(toWire(failure).headers).toEqual({ 'Retry-After': '1' })
   })
 
-  it('has a code of its own, but for the two that must not be told apart', () => {
+  it('has a code of its own, but for those that must not be told apart', () => {
     const codes = Object.values(every).map((failure) => toWire(failure).code)
     const shared = codes.filter((code, i) => codes.indexOf(code) !== i)
-    expect(shared).toEqual(['refresh_invalid'])
+    expect(shared).toEqual(['refresh_invalid', 'unsupported_media_type'])
+  })
+
+  it('is one of OAuth’s own errors at its endpoints', () => {
+    const errors = new Set(Object.values(every).map((failure) => toOAuthWire(failure).error))
+    expect([...errors].toSorted()).toEqual([
+      'invalid_client',
+      'invalid_grant',
+      'invalid_request',
+      'invalid_scope',
+      'server_error',
+      'temporarily_unavailable',
+      'unauthorized_client',
+      'unsupported_grant_type',
+    ])
   })
 })

@@ -3,6 +3,7 @@ import { StoreUnavailable } from '../../src/failure.ts'
 import { createLiveCheck } from '../../src/store/live-check.ts'
 import type { CheckedSession } from '../../src/store/store.ts'
 
+const session = { clientId: 'app', roles: '', authAtMs: 1_800_000_000_000 }
 const token = { userId: 'u', sid: 's', jti: 'j' }
 
 /** A live check over a store whose answers the test gives, one by one. */
@@ -28,7 +29,7 @@ function begin({ cacheMs = 1000, staleMs = 30_000 } = {}) {
     advance: (ms: number) => void (nowMs += ms),
     learn: async (jti = token.jti) => {
       const answer = ask(true, jti)
-      asked.at(-1)?.answer({ status: 'live', roles: '' })
+      asked.at(-1)?.answer({ status: 'live', session })
       await answer
     },
   }
@@ -52,7 +53,7 @@ describe('the memory of live checks', () => {
     const { asked, check, forget } = begin()
     const underWay = check()
     forget()
-    asked.at(-1)?.answer({ status: 'live', roles: '' })
+    asked.at(-1)?.answer({ status: 'live', session })
     await underWay
     void check()
     expect(asked).toHaveLength(2)

@@ -62,3 +62,11 @@ local function announce(feed, kind, id, exp_ms, window_ms)
   redis.call('XTRIM', feed, 'MINID', '~', string.format('%.0f', entry_ms - window_ms))
   redis.call('PEXPIRE', feed, window_ms)
 end
+
+-- Denies an access token until it expires. Says whether that was news.
+local function deny(key, feed, jti, exp_ms, now_ms, window_ms)
+  if exp_ms <= now_ms then return false end
+  if not redis.call('SET', key, '1', 'PX', string.format('%.0f', exp_ms - now_ms), 'NX') then return false end
+  announce(feed, 'jti', jti, exp_ms, window_ms)
+  return true
+end

@@ -1,0 +1,86 @@
+/** Access tokens as they are presented, of either kind: a JWT that says what it is, or a reference that says nothing. */
+import { failed, ok, type Result } from '../failure.ts'
+import type { Parts } from '../parts.ts'
+import { kidOf, verifyAccessToken, type AccessClaims } from './access.ts'
+import { isOpaque, parseOpaqueToken } from './opaque.ts'
+
+type Invalid = { readonly reason: 'token_invalid' }
+
+/** What the edge can tell of a token without asking the store. */
+export interface PresentedToken {
+  readonly userId: string
+  readonly sid: string
+  readonly jti: string
+  /** Seconds since the epoch, like `exp`. */
+  readonly iat: number
+  readonly exp: number
+  /** Of a JWT. What an opaque token stands for is the session's to say. */
+  readonly claims?: AccessClaims | undefined
+}
+
+/** A token whose session is live, with everything that it stands for. */
+export interface ActiveToken extends Omit<PresentedToken, 'claims'> {
+  readonly clientId: string
+  readonly audiences: readonly string[]
+  /** Space-separated, and those that the session has now, not those of the token. */
+  readonly roles: string
+  readonly scope?: string | undefined
+  /** Seconds since the epoch. */
+  readonly authTime: number
+  readonly how: 'live' | 'cached' | 'stale'
+}
+
+/** Checks what costs no store call: signature or MAC, issuer and expiry. */
+export async function readAccessToken(
+  { config, keyRing, clock, opaqueKeys }: Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys'>,
+  presented: string,
+): Promise<Result<PresentedToken, Invalid>> {
+  const nowMs = clock.nowMs()
+  if (isOpaque(presented)) return parseOpaqueToken(presented, opaqueKeys, nowMs)
+  const { issuer, audiences } = config
+  const read = await verifyAccessToken(presented, await keyRing.current(kidOf(presented)), { issuer, audiences, nowMs })
+  if (!read.ok) return read
+  const { sub: userId, sid, jti, iat, exp } = read.value
+  return ok({ userId, sid, jti, iat, exp, claims: read.value })
+}
+
+/**
+ * Checks a token, and that its session is live. An opaque token is never answered for from memory.
+ *
+ * @param expected the token must be meant for one of `audiences`; `fresh` demands the store's own answer
+ * @throws {StoreUnavailable} when neither the store nor memory can tell
+ */
+export async function checkAccessToken(
+  parts: Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys' | 'liveCheck'>,
+  presented: string,
+  expected: { readonly audiences: readonly string[]; readonly fresh: boolean },
+): Promise<Result<ActiveToken, Invalid>> {
+  const read = await readAccessToken(parts, presented)
+  if (!read.ok) return read
+  const { claims, ...token } = read.value
+  // Before the store is asked, where the token tells.
+  if (claims && !isFor(audiencesOf(claims), expected.audiences)) return failed({ reason: 'token_invalid' })
+  const answer = await parts.liveCheck.check(token, { fresh: expected.fresh || !claims })
+  if (!answer.live) return failed({ reason: 'token_invalid' })
+  const { clientId, roles, authAtMs } = answer.session
+  const client = parts.config.clients.find(({ id }) => id === clientId)
+  const audiences = claims ? audiencesOf(claims) : (client?.audiences ?? [])
+  if (!isFor(audiences, expected.audiences)) return failed({ reason: 'token_invalid' })
+  return ok({
+    ...token,
+    clientId,
+    audiences,
+    roles,
+    scope: claims ? claims.scope : client?.scope,
+    authTime: Math.floor(authAtMs / 1000),
+    how: answer.how,
+  })
+}
+
+function audiencesOf({ aud }: AccessClaims): readonly string[] {
+  return typeof aud === 'string' ? [aud] : aud
+}
+
+function isFor(audiences: readonly string[], wanted: readonly string[]): boolean {
+  return audiences.some((audience) => wanted.includes(audience))
+}

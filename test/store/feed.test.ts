@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { FEED_START, type FeedEntry, type Store } from '../../src/store/store.ts'
+import { systemRandom } from '../../src/system.ts'
+import { mintId } from '../../src/tokens/refresh.ts'
+import { startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
+
+describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, buckets }) => {
+  let started: TestStore
+  let store: Store
+  beforeAll(async () => {
+    started = await startTestStore({ scriptForm, cluster })
+    store = started.connect({ STORE_BUCKETS: String(buckets) })
+  })
+  afterAll(() => started.stop())
+
+  const starts = () => Array.from({ length: buckets }, () => FEED_START)
+  const readAll = async (places = starts()): Promise<FeedEntry[]> =>
+    (await store.readFeed(places)).flatMap(({ entries }) => entries)
+  const ends = async () => (await store.readFeed(starts())).map(({ entries }) => entries.at(-1)?.place ?? FEED_START)
+  const told = (entries: FeedEntry[]) => entries.map(({ kind, id, expMs }) => ({ kind, id, expMs }))
+
+  it('tells of a session that ended, once', async () => {
+    const places = await ends()
+    const nowMs = Date.now()
+    const user = await storeUser(store, { buckets })
+    const { sid } = await user.open(store, nowMs)
+    const ending = { userId: user.account.userId, sid, nowMs }
+    expect(await store.endSession({ ...ending, clientId: 'tablet' })).toBe('foreign')
+    expect(await readAll(places)).toEqual([])
+    expect(await store.endSession({ ...ending, clientId: 'app' })).toBe('ended')
+    expect(await store.endSession(ending)).toBe('gone')
+    expect(told(await readAll(places))).toEqual([{ kind: 'sid', id: sid, expMs: nowMs + 300_000 }])
+  })
+
+  it('tells of a token that was denied, once, and the token is refused', async () => {
+    const places = await ends()
+    const nowMs = Date.now()
+    const user = await storeUser(store, { buckets })
+    const { sid } = await user.open(store, nowMs)
+    const { userId } = user.account
+    const denial = { userId, jti: mintId(systemRandom), expMs: nowMs + 60_000, nowMs }
+    expect(await store.denyToken(denial)).toBe('denied')
+    expect(await store.denyToken(denial)).toBe('gone')
+    expect(await store.denyToken({ ...denial, jti: mintId(systemRandom), expMs: nowMs })).toBe('gone')
+    expect(told(await readAll(places))).toEqual([{ kind: 'jti', id: denial.jti, expMs: denial.expMs }])
+    expect(await store.check({ userId, sid, jti: denial.jti, nowMs })).toEqual({ status: 'denied' })
+    const life = await started.direct.pttl(user.keys.denial(userId, denial.jti))
+    expect(life).toBeGreaterThan(0)
+    expect(life).toBeLessThanOrEqual(60_000)
+  })
+
+  it('is read on from a place, page by page, and from the beginning when the place is gone', async () => {
+    const user = await storeUser(store, { buckets })
+    const feed = user.keys.feed(user.account.userId)
+    await started.direct.del(feed)
+    const deny = () =>
+      store.denyToken({
+        userId: user.account.userId,
+        jti: mintId(systemRandom),
+        expMs: Date.now() + 60_000,
+        nowMs: Date.now(),
+      })
+    const bucket = user.keys.feeds.indexOf(feed)
+    const read = async (place: string) => (await store.readFeed(starts().with(bucket, place)))[bucket]
+    expect(await read(FEED_START)).toEqual({ entries: [], continued: true, full: false })
+    for (let times = 0; times < 3; times++) await deny()
+    const all = (await read(FEED_START))?.entries ?? []
+    expect(all).toHaveLength(3)
+    expect(await read(all[0]?.place ?? '')).toEqual({ entries: all.slice(1), continued: true, full: false })
+    expect(await read(all[2]?.place ?? '')).toEqual({ entries: [], continued: true, full: false })
+    await started.direct.xdel(feed, all[0]?.place ?? '')
+    expect(await read(all[0]?.place ?? '')).toEqual({ entries: all.slice(1), continued: false, full: false })
+    expect(await read('9999999999999-0')).toEqual({ entries: all.slice(1), continued: false, full: false })
+  })
+
+  it('comes in pages of five thousand', async () => {
+    const user = await storeUser(store, { buckets })
+    const feed = user.keys.feed(user.account.userId)
+    const bucket = user.keys.feeds.indexOf(feed)
+    const pipeline = started.direct.pipeline().del(feed)
+    for (let i = 0; i < 5001; i++) pipeline.xadd(feed, '*', 'kind', 'jti', 'id', `jti-${i}`, 'exp', '1900000000000')
+    await pipeline.exec()
+    const first = (await store.readFeed(starts()))[bucket]
+    expect([first?.entries.length, first?.full]).toEqual([5000, true])
+    const second = (await store.readFeed(starts().with(bucket, first?.entries.at(-1)?.place ?? '')))[bucket]
+    expect(second?.entries.map(({ id }) => id)).toEqual(['jti-5000'])
+    expect([second?.continued, second?.full]).toEqual([true, false])
+    await started.direct.del(feed)
+  })
+
+  it('costs one round trip, whatever the number of buckets', async () => {
+    started.storeRequests.splice(0)
+    await readAll()
+    expect(started.storeRequests.map(({ commands }) => commands.length)).toEqual([buckets])
+  })
+})
