@@ -1,0 +1,100 @@
+import type { Session, SessionEvent, SessionStatus } from '../browser/index.ts'
+import { describeClaims } from './claims.ts'
+import { createDial } from './dial.ts'
+import { element, write } from './elements.ts'
+import { rememberedUser } from './remembered.ts'
+import { clockText, inWords } from './words.ts'
+
+/** How often the time that is left is looked at. */
+const TICK_MS = 250
+
+export interface SessionView {
+  /** The state of things has changed. */
+  readonly update: (status: SessionStatus) => void
+  readonly happened: (event: SessionEvent) => void
+}
+
+interface Trouble {
+  readonly code: string
+  readonly message: string
+  readonly retryAtMs: number
+}
+
+/** The session while there is one: the token's lifetime running down, and what keeps it from being replaced. */
+export function createSessionView(session: Session): SessionView {
+  const dial = createDial(element('dial', SVGElement))
+  const root = element('session', HTMLElement)
+  const at = (id: string) => element(id, HTMLElement)
+  const counts = { sessionId: '', refreshes: 0, handovers: 0 }
+  let trouble: Trouble | undefined
+  let shownToken = ''
+
+  function tick(): void {
+    const status = session.status()
+    if (status.kind === 'signed-in') {
+      const { refreshedAtMs, refreshDueAtMs, expiresAtMs } = status
+      const [lifetimeMs, leftMs] = [expiresAtMs - refreshedAtMs, expiresAtMs - Date.now()]
+      dial.show(Math.max(0, leftMs / lifetimeMs), (expiresAtMs - refreshDueAtMs) / lifetimeMs)
+      write(at('left'), clockText(leftMs))
+      const dueMs = refreshDueAtMs - Date.now()
+      write(at('due'), trouble ? 'when the service answers' : dueMs > 0 ? `in ${clockText(dueMs)}` : 'now')
+    } else {
+      dial.show(0, 0)
+      write(at('left'), '0:00')
+      write(at('due'), status.kind === 'restoring' ? 'now' : 'when the service answers')
+    }
+    if (trouble) {
+      const leftMs = trouble.retryAtMs - Date.now()
+      const when = leftMs > 0 ? `Trying again in ${inWords(leftMs)}.` : 'Trying again…'
+      write(at('trouble-what'), `${trouble.message} ${when}`)
+    }
+  }
+
+  function showTrouble(status: SessionStatus): void {
+    if (status.kind === 'offline') trouble = status
+    const isOut = status.kind !== 'signed-in'
+    root.dataset['state'] = trouble ? (isOut ? 'offline' : 'strained') : 'well'
+    at('trouble').hidden = !trouble
+    write(
+      at('trouble-title'),
+      isOut ? 'You are still signed in; there is no token right now' : 'A refresh failed; the token is still good',
+    )
+    // Only a page without a token can ask now; the library looks after the rest.
+    element('try-now', HTMLButtonElement).hidden = !isOut
+    for (const id of ['call', 'refresh', 'copy-token']) element(id, HTMLButtonElement).disabled = isOut
+  }
+
+  async function showClaims(): Promise<void> {
+    if (session.status().kind !== 'signed-in') return
+    const token = await session.getAccessToken().catch(() => '')
+    if (!token || token === shownToken) return
+    shownToken = token
+    at('claims').replaceChildren(...describeClaims(token))
+  }
+
+  setInterval(() => {
+    if (!root.hidden) tick()
+  }, TICK_MS)
+  return {
+    update(status) {
+      if (status.kind === 'signed-in' && status.sessionId !== counts.sessionId) {
+        Object.assign(counts, { sessionId: status.sessionId, refreshes: 0, handovers: 0 })
+        write(at('result'), '')
+      }
+      const user = rememberedUser(counts.sessionId)
+      write(at('session-title'), user ? `Hello, ${user}` : 'You are signed in')
+      showTrouble(status)
+      write(at('refreshes'), String(counts.refreshes))
+      write(at('handovers'), String(counts.handovers))
+      tick()
+      void showClaims()
+    },
+    happened(event) {
+      if (event.type === 'retry') trouble = { ...event, retryAtMs: Date.now() + event.inMs }
+      if (event.type !== 'retry' && event.type !== 'restoring') trouble = undefined
+      if (!('sessionId' in event) || event.sessionId !== counts.sessionId) return
+      if (event.type === 'refreshed') counts.refreshes++
+      if (event.type === 'shared') counts.handovers++
+    },
+  }
+}
