@@ -29,5 +29,6 @@ function readClaims(token: string): readonly (readonly [label: string, name: str
 }
 
 function listed(value: unknown): string {
-  return [value ?? []].flat().join(', ')
+  const texts = [value].flat().filter((one) => typeof one === 'string')
+  return texts.join(', ')
 }
