@@ -44,6 +44,10 @@ export function meaningOf({ path, status, check }: Exchange): string {
       return 'Account made'
     case '/v1/accounts 409':
       return 'That username is taken'
+    case '/v1/accounts 422':
+      return 'Username or password not allowed'
+    case '/v1/login 401':
+      return 'Wrong username or password'
     case '/v1/login 200':
       return 'Signed in'
     case '/v1/refresh 200':

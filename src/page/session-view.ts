@@ -5,6 +5,7 @@ import { element, write } from './elements.ts'
 import { rememberedUser } from './remembered.ts'
 import { clockText, inWords } from './words.ts'
 
+const INVITATION = 'Call the API: it asks the service whether this session is alive.'
 /** How often the time that is left is looked at. */
 const TICK_MS = 250
 
@@ -36,11 +37,13 @@ export function createSessionView(session: Session): SessionView {
       const [lifetimeMs, leftMs] = [expiresAtMs - refreshedAtMs, expiresAtMs - Date.now()]
       dial.show(Math.max(0, leftMs / lifetimeMs), (expiresAtMs - refreshDueAtMs) / lifetimeMs)
       write(at('left'), clockText(leftMs))
+      write(at('left-of'), 'left of this token')
       const dueMs = refreshDueAtMs - Date.now()
       write(at('due'), trouble ? 'when the service answers' : dueMs > 0 ? `in ${clockText(dueMs)}` : 'now')
     } else {
       dial.show(0, 0)
-      write(at('left'), '0:00')
+      write(at('left'), '–:––')
+      write(at('left-of'), 'no token right now')
       write(at('due'), status.kind === 'restoring' ? 'now' : 'when the service answers')
     }
     if (trouble) {
@@ -55,10 +58,7 @@ export function createSessionView(session: Session): SessionView {
     const isOut = status.kind !== 'signed-in'
     root.dataset['state'] = trouble ? (isOut ? 'offline' : 'strained') : 'well'
     at('trouble').hidden = !trouble
-    write(
-      at('trouble-title'),
-      isOut ? 'You are still signed in; there is no token right now' : 'A refresh failed; the token is still good',
-    )
+    write(at('trouble-title'), isOut ? 'There is no token right now' : 'A refresh failed; the token is still good')
     // Only a page without a token can ask now; the library looks after the rest.
     element('try-now', HTMLButtonElement).hidden = !isOut
     for (const id of ['call', 'refresh', 'copy-token']) element(id, HTMLButtonElement).disabled = isOut
@@ -79,10 +79,9 @@ export function createSessionView(session: Session): SessionView {
     update(status) {
       if (status.kind === 'signed-in' && status.sessionId !== counts.sessionId) {
         Object.assign(counts, { sessionId: status.sessionId, refreshes: 0, handovers: 0 })
-        write(at('result'), '')
+        write(at('result'), INVITATION)
       }
-      const user = rememberedUser(counts.sessionId)
-      write(at('session-title'), user ? `Hello, ${user}` : 'You are signed in')
+      write(at('session-title'), titleFor(status, rememberedUser(counts.sessionId)))
       showTrouble(status)
       write(at('refreshes'), String(counts.refreshes))
       write(at('handovers'), String(counts.handovers))
@@ -97,4 +96,9 @@ export function createSessionView(session: Session): SessionView {
       if (event.type === 'shared') counts.handovers++
     },
   }
+}
+
+function titleFor({ kind }: SessionStatus, user: string | undefined): string {
+  if (kind !== 'signed-in') return 'Your session is kept'
+  return user ? `Hello, ${user}` : 'You are signed in'
 }
