@@ -39,12 +39,12 @@ export function createSessionView(session: Session): SessionView {
       write(at('left'), clockText(leftMs))
       write(at('left-of'), 'left of this token')
       const dueMs = refreshDueAtMs - Date.now()
-      write(at('due'), trouble ? 'when the service answers' : dueMs > 0 ? `in ${clockText(dueMs)}` : 'now')
+      write(at('due'), trouble ? 'waiting' : dueMs > 0 ? `in ${clockText(dueMs)}` : 'now')
     } else {
       dial.show(0, 0)
-      write(at('left'), '–:––')
+      write(at('left'), '—')
       write(at('left-of'), 'no token right now')
-      write(at('due'), status.kind === 'restoring' ? 'now' : 'when the service answers')
+      write(at('due'), status.kind === 'restoring' ? 'now' : 'waiting')
     }
     if (trouble) {
       const leftMs = trouble.retryAtMs - Date.now()
