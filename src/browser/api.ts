@@ -20,9 +20,12 @@ export interface Session {
   readonly signUp: (username: string, password: string) => Promise<Outcome>
   /** Ends the session, in all tabs. If that fails (`ok: false`) it goes on: tell the user. */
   readonly logout: () => Promise<Outcome>
-  /** Asks the server now: where nothing tells of a session, or to try again without waiting. */
+  /**
+   * Asks the service now, unless somebody is signed in: on a first visit that may have a session all the same, for example
+   * after the page's storage was cleared, or to try again without waiting.
+   */
   readonly restore: () => Promise<SessionStatus>
-  /** @throws {SessionError} */
+  /** A token that is good for some seconds at least. Ask for it anew each time. @throws {SessionError} */
   readonly getAccessToken: () => Promise<string>
   /** `fetch` with the access token; tries once more after a 401. @throws {SessionError} or as `fetch` does */
   readonly fetch: typeof fetch
@@ -34,8 +37,8 @@ export interface Session {
 export type SessionStatus =
   /** There may be a session; the server is being asked. Show neither a sign-in form nor anybody's content. */
   | { readonly kind: 'restoring' }
-  /** Nobody is signed in. After an ending that the user did not ask for, `code` and `message` say why. */
-  | { readonly kind: 'signed-out'; readonly code?: string; readonly message?: string }
+  /** Nobody is signed in. `code` is `signed_out`, unless the service ended the session: then it is its own. */
+  | { readonly kind: 'signed-out'; readonly code: string; readonly message: string }
   | SignedIn
   /** The session is kept, but no fresh token can be had just now: it is tried again by itself, at `retryAtMs`. */
   | { readonly kind: 'offline'; readonly retryAtMs: number; readonly code: string; readonly message: string }
@@ -48,7 +51,7 @@ export type SessionStatus =
 export interface SignedIn {
   readonly kind: 'signed-in'
   readonly sessionId: string
-  /** When the token was issued, to this tab or to the one that shared it. */
+  /** When this tab got the token, from the service or from another tab. */
   readonly refreshedAtMs: number
   /** When the next one will be fetched if the page is visible then. */
   readonly refreshDueAtMs: number
@@ -84,8 +87,9 @@ export type Outcome =
     }
 
 /**
- * No access token can be had. `code` is `offline` (kept, try later), `signed-out`, or the service's own: for example
- * `session_superseded`, `session_expired`. Or `origin_not_listed`: see `apis` in the options.
+ * No access token can be had. `code` is that of the status: `signed_out`, `session_superseded`, `session_expired` and so
+ * on; while `offline`, when the session is kept, that of the last failure, such as `unreachable` or `store_unavailable`.
+ * Or it is `origin_not_listed`: see `apis` in the options.
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError'
@@ -95,10 +99,4 @@ export class SessionError extends Error {
     super(message)
     this.code = code
   }
-}
-
-/** Why there is no token to be had. */
-export function refusalOf(status: SessionStatus): SessionError {
-  const { code = status.kind, message = `There is no token: ${status.kind}.` } = 'code' in status ? status : {}
-  return new SessionError(status.kind === 'offline' ? 'offline' : code, message)
 }

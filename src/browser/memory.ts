@@ -6,9 +6,9 @@ export interface Memory {
   readonly sessionId: () => string | undefined
   /** A token was had: until when it is good, in this machine's time. */
   readonly note: (sessionId: string, leftMs: number) => void
-  /** Another tab handed its token over. */
+  /** Another tab has handed its token over: what stands there now is of that one. */
   readonly noteShared: () => void
-  /** Some other tab had a token more recently than this one, and it is probably still good. */
+  /** Some other page had a token more recently than this one, and it is probably still good. */
   readonly mayBeHadFromOthers: () => boolean
   /** The key of the refresh under way, or a new one: the same until its answer has arrived, whatever happens meanwhile. */
   readonly attempt: () => string
@@ -17,19 +17,19 @@ export interface Memory {
   readonly forget: () => void
 }
 
-export function createMemory({ shared, own, wallMs, newId }: Surroundings, name: string): Memory {
+export function createMemory({ shared, wallMs, newId }: Surroundings, name: string): Memory {
   const attemptName = `${name} attempt`
+  let seen: string | undefined
   return {
     sessionId: () => shared.get(name)?.split(' ')[0],
     note(sessionId, leftMs) {
-      const noted = `${sessionId} ${Math.round(wallMs() + leftMs)}`
-      shared.set(name, noted)
-      own.set(name, noted)
+      seen = `${sessionId} ${Math.round(wallMs() + leftMs)}`
+      shared.set(name, seen)
     },
-    noteShared: () => own.set(name, shared.get(name)),
+    noteShared: () => void (seen = shared.get(name)),
     mayBeHadFromOthers() {
       const noted = shared.get(name)
-      return noted !== own.get(name) && Number(noted?.split(' ')[1]) > wallMs()
+      return noted !== seen && Number(noted?.split(' ')[1]) > wallMs()
     },
     attempt() {
       const key = shared.get(attemptName) ?? newId()
@@ -41,7 +41,6 @@ export function createMemory({ shared, own, wallMs, newId }: Surroundings, name:
     },
     forget() {
       shared.set(name, undefined)
-      own.set(name, undefined)
       shared.set(attemptName, undefined)
     },
   }

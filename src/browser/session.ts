@@ -1,4 +1,4 @@
-import { refusalOf, type Outcome, type Session, type SessionOptions, type SessionStatus } from './api.ts'
+import { SessionError, type Outcome, type Session, type SessionOptions, type SessionStatus } from './api.ts'
 import { createAuthorizedFetch } from './authorized-fetch.ts'
 import { createBackoff } from './backoff.ts'
 import { exclusively } from './exclusive.ts'
@@ -9,17 +9,19 @@ import { startStopwatch } from './stopwatch.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTabs } from './tabs.ts'
 import { createToken, describeToken, isDue, isUsable, type Token, type TokenOptions } from './token.ts'
-import { createWire, readFailure, readGrant, readRefreshAnswer, type Ending, type Failed, type Grant } from './wire.ts'
+import { createWire, readFailure, readGrant, readRefreshAnswer, SIGNED_OUT } from './wire.ts'
+import type { Ending, Failing, Grant } from './wire.ts'
 
+/** How long to wait for a token of another tab's, where there may be another tab: the price of each reload. */
+const ASK_MS = 100
+/** ... and where there was one that was refreshing a moment ago: only a busy machine takes that long. */
+const TOLD_MS = 1000
 /** A page in front looks after itself this often at least: timers do not count the time that a machine sleeps. */
 const LOOK_MS = 30_000
 /** ... and this often at most, whatever lifetimes the service may give its tokens. */
 const LOOK_PAUSE_MS = 1000
 /** An API that refuses a token which was fetched because it had refused the one before is not asked why again. */
 const REJECTION_MS = 30_000
-
-/** Why nothing could be had. */
-type Failing = Pick<Failed, 'code' | 'message'>
 
 /** {@link createSession} with the browser as an argument. */
 export function openSession(
@@ -32,7 +34,7 @@ export function openSession(
   const memory = createMemory(around, name)
   const backoff = createBackoff(around)
   const { emit, subscribe } = createFeed()
-  let status: SessionStatus = { kind: 'signed-out' }
+  let status: SessionStatus = SIGNED_OUT
   let token: Token | undefined
   let lastFailure: Failing | undefined
   /** The session that has ended last: what other tabs still say of it is late. */
@@ -44,12 +46,12 @@ export function openSession(
   const tabs = createTabs(around, name, hear)
   const stopWaking = around.onWake((why) => {
     if (why === 'online') backoff.reset()
-    // Out of the back/forward cache: another tab may have signed out, or somebody else in.
-    if (why === 'back' && memory.sessionId() !== token?.sessionId) void askAfresh()
+    // A tab that was frozen or in the back/forward cache has not heard that another signed out, or somebody else in.
+    if ((token || hasEnded()) && memory.sessionId() !== token?.sessionId) void askAfresh()
     else look()
   })
 
-  const hasEnded = () => ['signed-out', 'superseded', 'expired'].includes(status.kind)
+  const hasEnded = () => status.kind !== 'offline' && 'code' in status
   const usable = () => (isUsable(token) ? token : undefined)
 
   function hold(grant: Grant, type: 'signed-in' | 'refreshed' | 'shared', tokenOptions?: TokenOptions): void {
@@ -97,11 +99,12 @@ export function openSession(
     if (isClosed) return
     switch (message.type) {
       case 'ask':
-        if (!isDue(token)) shareToken()
+        // Not by a tab that has not heard of a newer sign-in.
+        if (!isDue(token) && token?.sessionId === memory.sessionId()) shareToken()
         return
       case 'token': {
         const isNews = message.token !== token?.value && message.sessionId !== endedId
-        const isBetter = message.sessionId !== token?.sessionId || message.lifetimeMs > token.leftMs()
+        const isBetter = message.lifetimeMs > (message.sessionId === token?.sessionId ? token.leftMs() : 0)
         if (isNews && isBetter) hold(message, 'shared')
         return
       }
@@ -130,7 +133,7 @@ export function openSession(
   async function renewAlone(waited: boolean, rejected: Token | undefined): Promise<void> {
     const before = token
     const isNeeded = () => !hasEnded() && (isDue(token) || token === rejected)
-    if (isNeeded() && (waited || memory.mayBeHadFromOthers())) await tabs.ask()
+    if (isNeeded() && (waited || memory.mayBeHadFromOthers())) await tabs.ask(waited ? TOLD_MS : ASK_MS)
     if (!isNeeded() || backoff.leftMs() > 0) return
     const since = startStopwatch(around)
     const key = memory.attempt()
@@ -186,7 +189,8 @@ export function openSession(
     const renewal = renewIfDue()
     const held = usable() ?? (await renewal, usable())
     if (held) return held
-    throw refusalOf(status)
+    const { code, message } = 'code' in status ? status : SIGNED_OUT
+    throw new SessionError(code, message)
   }
 
   async function replace(rejected: Token): Promise<Token | undefined> {
@@ -195,10 +199,7 @@ export function openSession(
     return token === rejected ? undefined : usable()
   }
 
-  if (memory.sessionId()) {
-    status = { kind: 'restoring' }
-    void renew()
-  }
+  if (memory.sessionId()) void askAfresh()
   return {
     status: () => status,
     subscribe,
@@ -221,7 +222,7 @@ export function openSession(
       exclusively(around, name, async (): Promise<Outcome> => {
         const reply = await call('/v1/logout', {}, token && { Authorization: `Bearer ${token.value}` })
         if (reply.status !== 204) return readFailure(reply)
-        endForAll({ kind: 'signed-out' })
+        endForAll(SIGNED_OUT)
         return { ok: true }
       }),
     async restore() {

@@ -16,8 +16,6 @@ export interface Surroundings {
   readonly origin: string | undefined
   /** Shared by all tabs of the origin, and outlives them. */
   readonly shared: Shelf
-  /** This tab's own, and outlives a reload. */
-  readonly own: Shelf
   /** Web Locks. */
   readonly locks?: Pick<LockManager, 'request'> | undefined
   /** Opens the channel to the other tabs. */
@@ -26,8 +24,8 @@ export interface Surroundings {
   readonly onWake: (listener: (why: Wake) => void) => () => void
 }
 
-/** The network is there again, the page came to the front, or it came back out of the back/forward cache. */
-export type Wake = 'online' | 'front' | 'back'
+/** The network is there again, or the page is looked at again. */
+export type Wake = 'online' | 'front'
 
 export interface Shelf {
   readonly get: (name: string) => string | undefined
@@ -54,8 +52,7 @@ export function browserSurroundings(): Surroundings {
     },
     isVisible: () => globalThis.document?.visibilityState !== 'hidden',
     origin: globalThis.location?.origin,
-    shared: shelf(() => localStorage),
-    own: shelf(() => sessionStorage),
+    shared: createShelf(),
     locks: globalThis.navigator?.locks,
     openChannel,
     onWake,
@@ -63,12 +60,12 @@ export function browserSurroundings(): Surroundings {
 }
 
 /** Storage may be missing, forbidden or full: then a value lives as long as the page. */
-function shelf(storage: () => Storage): Shelf {
+function createShelf(): Shelf {
   const kept = new Map<string, string>()
   return {
     get(name) {
       try {
-        return storage().getItem(name) ?? kept.get(name)
+        return localStorage.getItem(name) ?? kept.get(name)
       } catch {
         return kept.get(name)
       }
@@ -76,8 +73,8 @@ function shelf(storage: () => Storage): Shelf {
     set(name, value) {
       kept.delete(name)
       try {
-        if (value === undefined) storage().removeItem(name)
-        else storage().setItem(name, value)
+        if (value === undefined) localStorage.removeItem(name)
+        else localStorage.setItem(name, value)
       } catch {
         if (value !== undefined) kept.set(name, value)
       }
@@ -94,8 +91,8 @@ function openChannel(name: string, onMessage: (message: unknown) => void): Chann
 
 function onWake(listener: (why: Wake) => void): () => void {
   const stop = new AbortController()
-  const tell = ({ type, persisted }: Event & { persisted?: boolean }) =>
-    listener(persisted ? 'back' : type === 'online' ? type : 'front')
+  const tell = ({ type }: Event) => listener(type === 'online' ? type : 'front')
+  // `pageshow` also tells that the page comes out of the back/forward cache.
   for (const type of ['online', 'focus', 'pageshow', 'visibilitychange'])
     globalThis.addEventListener?.(type, tell, { signal: stop.signal })
   return () => stop.abort()

@@ -10,6 +10,7 @@ export interface Grant {
 }
 
 export type Failed = Extract<Outcome, { ok: false }>
+export type Failing = Pick<Failed, 'code' | 'message'>
 
 /** What a refresh came to: the session goes on, is over for good, or nothing is known and it is kept. */
 export type RefreshAnswer =
@@ -19,6 +20,9 @@ export type RefreshAnswer =
 
 /** A status in which there is no session. */
 export type Ending = Extract<SessionStatus, { kind: 'signed-out' | 'superseded' | 'expired' }>
+
+/** When nobody is signed in, and nothing need be said about it. */
+export const SIGNED_OUT: Ending = { kind: 'signed-out', code: 'signed_out', message: 'Nobody is signed in.' }
 
 export interface Reply {
   /** 0 if no answer arrived. */
