@@ -9,6 +9,16 @@ export function describeClaims(token: string): readonly HTMLElement[] {
   )
 }
 
+/** How long the token was made for; nothing if it does not say. A tab that was handed it may have got it late. */
+export function lifetimeMsOf(token: string): number | undefined {
+  try {
+    const { iat, exp } = decodeJwt(token)
+    return iat !== undefined && exp !== undefined ? (exp - iat) * 1000 : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function readClaims(token: string): readonly (readonly [label: string, name: string, value: string])[] {
   try {
     const { kid = '', alg = '' } = decodeProtectedHeader(token)

@@ -15,7 +15,7 @@ export function showEnding(ending: Ended): void {
   write(element('ended-title', HTMLElement), title)
   write(element('ended-what', HTMLElement), what)
   write(element('ended-next', HTMLElement), next)
-  write(element('ended-code', HTMLElement), ending.code ?? 'none')
+  write(element('ended-code', HTMLElement), ending.code)
 }
 
 export function titleOf(ending: Ended): string {

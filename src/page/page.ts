@@ -37,7 +37,7 @@ function viewOf(status: SessionStatus): View {
     case 'expired':
       return 'ended'
     case 'signed-out':
-      return status.code ? 'ended' : 'welcome'
+      return status.code === 'signed_out' ? 'welcome' : 'ended'
     default:
       return status satisfies never
   }

@@ -1,5 +1,5 @@
 import type { Session, SessionEvent, SessionStatus } from '../browser/index.ts'
-import { describeClaims } from './claims.ts'
+import { describeClaims, lifetimeMsOf } from './claims.ts'
 import { createDial } from './dial.ts'
 import { element, write } from './elements.ts'
 import { rememberedUser } from './remembered.ts'
@@ -29,12 +29,14 @@ export function createSessionView(session: Session): SessionView {
   const counts = { sessionId: '', refreshes: 0, handovers: 0 }
   let trouble: Trouble | undefined
   let shownToken = ''
+  let tokenLifetimeMs: number | undefined
 
   function tick(): void {
     const status = session.status()
     if (status.kind === 'signed-in') {
       const { refreshedAtMs, refreshDueAtMs, expiresAtMs } = status
-      const [lifetimeMs, leftMs] = [expiresAtMs - refreshedAtMs, expiresAtMs - Date.now()]
+      const lifetimeMs = tokenLifetimeMs ?? expiresAtMs - refreshedAtMs
+      const leftMs = expiresAtMs - Date.now()
       dial.show(Math.max(0, leftMs / lifetimeMs), (expiresAtMs - refreshDueAtMs) / lifetimeMs)
       write(at('left'), clockText(leftMs))
       write(at('left-of'), 'left of this token')
@@ -69,6 +71,8 @@ export function createSessionView(session: Session): SessionView {
     const token = await session.getAccessToken().catch(() => '')
     if (!token || token === shownToken) return
     shownToken = token
+    tokenLifetimeMs = lifetimeMsOf(token)
+    tick()
     at('claims').replaceChildren(...describeClaims(token))
   }
 

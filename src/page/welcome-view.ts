@@ -22,6 +22,8 @@ export function createWelcomeView(
     'sign-up': element('mode-sign-up', HTMLInputElement),
     'sign-in': element('mode-sign-in', HTMLInputElement),
   }
+  // Signing out clears the page's storage: that somebody was here is also remembered here.
+  let isKnown = hasSignedInBefore()
   const signInForm = createCredentialsForm('sign-in', signIn)
   const signUpForm = createCredentialsForm('sign-up', async (username, password) => {
     const outcome = await session.signUp(username, password)
@@ -42,6 +44,7 @@ export function createWelcomeView(
     const status = session.status()
     if (outcome.ok && status.kind === 'signed-in') {
       rememberUser(status.sessionId, username.trim())
+      isKnown = true
       onNamed()
     }
     return outcome
@@ -56,7 +59,7 @@ export function createWelcomeView(
   showPasswordRule(announce)
   radios['sign-up'].addEventListener('change', () => choose('sign-up'))
   radios['sign-in'].addEventListener('change', () => choose('sign-in'))
-  choose(hasSignedInBefore() ? 'sign-in' : 'sign-up')
+  choose(isKnown ? 'sign-in' : 'sign-up')
   return {
     offerSignIn(username = '') {
       choose('sign-in')
@@ -66,7 +69,7 @@ export function createWelcomeView(
     clear() {
       signUpForm.clear()
       signInForm.clear()
-      choose(hasSignedInBefore() ? 'sign-in' : 'sign-up')
+      choose(isKnown ? 'sign-in' : 'sign-up')
     },
   }
 }
