@@ -163,7 +163,9 @@ function greeting(baseUrl: string): string {
   return `
 Latchkey is ready on ${baseUrl}
 
-Open ${baseUrl} in a browser. Or sign up, sign in, and check the access token here:
+Open ${baseUrl}
+
+Or sign up, sign in, and check the access token from a shell:
 
   curl -s ${baseUrl}/v1/accounts ${json} -d '{${credentials}}'
 

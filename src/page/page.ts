@@ -24,7 +24,7 @@ const sessionView = createSessionView(session)
 const welcomeView = createWelcomeView(session, announce, update)
 let view: View | undefined
 /** Who the session was, for signing in again. */
-let lastUser: string | undefined
+let lastUser = rememberedUser()
 
 function viewOf(status: SessionStatus): View {
   switch (status.kind) {

@@ -8,10 +8,10 @@ export function rememberUser(sessionId: string, username: string): void {
   put(VISITED, 'yes')
 }
 
-/** The name that goes with the session. */
-export function rememberedUser(sessionId: string): string | undefined {
+/** The name that goes with the session, or with whichever there was. */
+export function rememberedUser(sessionId?: string): string | undefined {
   const [id = '', ...name] = (get(NAME) ?? '').split(' ')
-  return id === sessionId ? name.join(' ') : undefined
+  return id && (sessionId === undefined || id === sessionId) ? name.join(' ') : undefined
 }
 
 export function forgetUser(): void {

@@ -81,10 +81,6 @@ export function createSessionView(session: Session): SessionView {
   }, TICK_MS)
   return {
     update(status) {
-      if (status.kind === 'signed-in' && status.sessionId !== counts.sessionId) {
-        Object.assign(counts, { sessionId: status.sessionId, refreshes: 0, handovers: 0 })
-        write(at('result'), INVITATION)
-      }
       write(at('session-title'), titleFor(status, rememberedUser(counts.sessionId)))
       showTrouble(status)
       write(at('refreshes'), String(counts.refreshes))
@@ -95,7 +91,11 @@ export function createSessionView(session: Session): SessionView {
     happened(event) {
       if (event.type === 'retry') trouble = { ...event, retryAtMs: Date.now() + event.inMs }
       if (event.type !== 'retry' && event.type !== 'restoring') trouble = undefined
-      if (!('sessionId' in event) || event.sessionId !== counts.sessionId) return
+      if (!('sessionId' in event)) return
+      if (event.sessionId !== counts.sessionId) {
+        Object.assign(counts, { sessionId: event.sessionId, refreshes: 0, handovers: 0 })
+        write(at('result'), INVITATION)
+      }
       if (event.type === 'refreshed') counts.refreshes++
       if (event.type === 'shared') counts.handovers++
     },

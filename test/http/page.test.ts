@@ -44,15 +44,15 @@ describe('the page, where its files are bound', () => {
   it('is nothing but its files, and only read', async () => {
     const stack = await stackWithPage()
     for (const path of ['/index.html', '/page.ts', '/..%2fworker.js', '/.dev.vars'])
-      expect(await refusal(await stack.request(path))).toEqual([404, 'not_found'])
+      expect(await refusal(await stack.request(path))).toBe('404 not_found')
     for (const method of ['POST', 'PUT', 'DELETE'])
-      expect(await refusal(await stack.request('/page.js', { method }))).toEqual([404, 'not_found'])
+      expect(await refusal(await stack.request('/page.js', { method }))).toBe('404 not_found')
   })
 })
 
 describe('the page, where they are not', () => {
   it('is not there', async () => {
     const stack = await stackForTest({ env: { ASSETS: 'a variable of that name is no binding' } })
-    for (const [path = ''] of files) expect(await refusal(await stack.request(path))).toEqual([404, 'not_found'])
+    for (const [path = ''] of files) expect(await refusal(await stack.request(path))).toBe('404 not_found')
   })
 })
