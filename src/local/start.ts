@@ -20,7 +20,7 @@ import { startWorkerd } from './workerd-process.ts'
 
 const help = `Starts Latchkey on this machine: a Redis of its own, the Upstash protocol in front of it, and the Worker in workerd.
 
-  npm start                         on http://localhost:8787
+  npm start                         on http://localhost:8787, where a page shows a session live
 
 Environment:
   PORT                              another port

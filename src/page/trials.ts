@@ -37,12 +37,17 @@ export function createTrials(session: Session, announce: (text: string) => void)
 /** Asks an API whether the session is alive, as a service behind a gateway would. */
 async function check(session: Session): Promise<string> {
   try {
-    const answer = await session.fetch('/v1/verify')
-    if (answer.ok) return `${answer.status}: the session is alive (${answer.headers.get('X-Session-Check')}).`
-    return `${answer.status}: the token was refused.`
+    return describe(await session.fetch('/v1/verify'))
   } catch {
     return 'No answer. Your session is kept.'
   }
+}
+
+function describe({ status, ok, headers }: Response): string {
+  if (ok) return `${status}: the session is alive (${headers.get('X-Session-Check')}).`
+  return status === 401
+    ? `${status}: the token was refused.`
+    : `${status}: the service cannot decide now. Your session is kept.`
 }
 
 /** An API that wants tokens for somebody else refuses this one: the library then fetches another and tries once more. */
@@ -52,7 +57,8 @@ async function provokeRefresh(session: Session): Promise<string> {
     if (type === 'refreshed' || type === 'shared') refreshed = true
   })
   try {
-    await session.fetch('/v1/verify?audience=https://elsewhere.example')
+    const answer = await session.fetch('/v1/verify?audience=https://elsewhere.example')
+    if (answer.status !== 401) return describe(answer)
     return refreshed
       ? 'The API refused the token, so a fresh one was fetched.'
       : 'The API refused a token that was just replaced for that reason: not again for 30 seconds.'
