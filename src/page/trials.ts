@@ -20,6 +20,8 @@ export function createTrials(session: Session, announce: (text: string) => void)
   onPress('try-now', async () => {
     const { kind } = await session.restore()
     if (kind === 'offline') announce('Still no answer. Your session is kept.')
+    // The button is gone: the focus goes on at the top.
+    if (kind === 'signed-in') element('session-title', HTMLElement).focus()
   })
   onPress('sign-out', async () => {
     const outcome = await session.logout()

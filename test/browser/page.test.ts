@@ -147,6 +147,7 @@ describe.skipIf(!hasChromium)('the page, in Chromium', () => {
     await page.getByRole('button', { name: 'Try now' }).click()
     await untilHeading(page, `Hello, ${username}`)
     expect(await page.locator('#trouble').isVisible()).toBe(false)
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('session-title')
   })
 
   it('replaces a token that an API refuses, and copies the token without ever showing it', async () => {

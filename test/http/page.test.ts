@@ -1,8 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { unstable_readConfig } from 'wrangler'
+import { PAGE_FILES } from '../../src/endpoints/page.ts'
 import { buildPage } from '../../src/local/page-bundle.ts'
+import { projectRoot } from '../../src/local/project.ts'
 import { stackForTest, type Stack } from '../support/stack.ts'
 import { refusal } from '../support/user.ts'
 
@@ -13,9 +18,14 @@ const files = [
   ['/page.svg', 'image/svg+xml'],
 ]
 
-async function stackWithPage(): Promise<Stack> {
+async function folderForTest(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-page-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+async function stackWithPage(): Promise<Stack> {
+  const folder = await folderForTest()
   await buildPage(folder)
   return stackForTest({ page: folder })
 }
@@ -54,5 +64,22 @@ describe('the page, where they are not', () => {
   it('is not there', async () => {
     const stack = await stackForTest({ env: { ASSETS: 'a variable of that name is no binding' } })
     for (const [path = ''] of files) expect(await refusal(await stack.request(path))).toBe('404 not_found')
+  })
+})
+
+describe('wrangler.toml', () => {
+  it('has lines that turn the page on, once they are not comments', async () => {
+    const folder = await folderForTest()
+    const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')
+    const config = join(folder, 'wrangler.toml')
+    await writeFile(config, text.replaceAll(/^# (?=\[(?:build|assets)\]|\w+ = )/gm, ''))
+    const { assets, build } = unstable_readConfig({ config })
+    expect(assets).toMatchObject({ binding: 'ASSETS', html_handling: 'none', run_worker_first: true })
+
+    const [node = '', script = '', ...args] = build.command?.split(' ') ?? []
+    expect([node, ...args]).toEqual(['node', assets?.directory])
+    await promisify(execFile)(process.execPath, [join(projectRoot, script), join(folder, 'page')])
+    const built = await readdir(join(folder, 'page'))
+    expect(built.map((name) => `/${name}`).toSorted()).toEqual(PAGE_FILES.map(({ asset }) => asset).toSorted())
   })
 })
