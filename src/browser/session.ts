@@ -13,7 +13,7 @@ import { createWire, readFailure, readGrant, readRefreshAnswer, SIGNED_OUT } fro
 import type { Ending, Failing, Grant } from './wire.ts'
 
 /** How long to wait for a token of another tab's, where there may be another tab: the price of each reload. */
-const ASK_MS = 100
+const ASK_MS = 250
 /** ... and where there was one that was refreshing a moment ago: only a busy machine takes that long. */
 const TOLD_MS = 1000
 /** A page in front looks after itself this often at least: timers do not count the time that a machine sleeps. */

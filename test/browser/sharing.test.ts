@@ -23,11 +23,11 @@ describe('tabs of one origin', () => {
     expect(world.calls).toEqual([])
   })
 
-  it('wait a tenth of a second for that when a page is reloaded and there is no other', async () => {
+  it('wait a quarter of a second for that when a page is reloaded and there is no other', async () => {
     const { world, tab } = await signedInWorld()
     tab.session.close()
     const reloaded = world.open()
-    await world.pass(99)
+    await world.pass(249)
     expect(world.refreshes()).toBe(0)
     await world.pass(1)
     expect(world.refreshes()).toBe(1)
@@ -68,13 +68,13 @@ describe('tabs of one origin', () => {
   it('do not take the token of an older session from a tab that has slept through a newer sign-in', async () => {
     const { world, tab } = await signedInWorld()
     const deaf = world.open({ withoutChannel: true })
-    await world.pass(200)
+    await world.pass(300)
     expect(deaf.session.status().kind).toBe('signed-in')
     world.respond = () => grant('of another user', 'sid-2')
     await tab.session.login('ada', 'correct horse battery')
     // It speaks again, of what it knows.
     deaf.wake('front')
-    await world.pass(200)
+    await world.pass(300)
     expect(deaf.session.status()).toMatchObject({ sessionId: 'sid-2' })
     expect(tab.session.status()).toMatchObject({ sessionId: 'sid-2' })
   })
@@ -84,13 +84,13 @@ describe('tabs of one origin', () => {
     const [one, two] = [world.open({ withoutChannel: true }), world.open({ withoutChannel: true })]
     await one.session.login('grace', 'correct horse battery')
     two.wake('front')
-    await world.pass(200)
+    await world.pass(300)
     expect(two.session.status().kind).toBe('signed-in')
     world.respond = ({ path }) =>
       path === '/v1/logout' ? new Response(null, { status: 204 }) : refuse(401, 'refresh_invalid')
     expect(await two.session.logout()).toEqual({ ok: true })
     one.wake('front')
-    await world.pass(200)
+    await world.pass(300)
     expect(one.session.status()).toMatchObject({ kind: 'signed-out', code: 'refresh_invalid' })
   })
 
@@ -99,7 +99,7 @@ describe('tabs of one origin', () => {
     tab.session.close()
     world.respond = () => refuse(503, 'store_unavailable')
     const reloaded = world.open()
-    await world.pass(200)
+    await world.pass(300)
     expect(reloaded.session.status().kind).toBe('offline')
     for (let i = 0; i < 50; i++) {
       reloaded.wake('front')
