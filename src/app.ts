@@ -12,6 +12,7 @@ import { jwksEndpoint } from './endpoints/jwks.ts'
 import { loginEndpoint } from './endpoints/login.ts'
 import { logoutEndpoint } from './endpoints/logout.ts'
 import { metadataEndpoint } from './endpoints/metadata.ts'
+import { PAGE_FILES, pageEndpoint } from './endpoints/page.ts'
 import { refreshEndpoint } from './endpoints/refresh.ts'
 import { revocationsEndpoint } from './endpoints/revocations.ts'
 import { revokeEndpoint } from './endpoints/revoke.ts'
@@ -55,6 +56,7 @@ export function createApp(parts: Parts): Hono<Env> {
   app.all('/v1/verify', verifyEndpoint(parts))
   app.get('/.well-known/jwks.json', etag(), jwksEndpoint(parts))
   for (const path of METADATA_PATHS) app.get(path, etag(), metadataEndpoint(parts))
+  for (const file of PAGE_FILES) app.get(file.path, etag(), pageEndpoint(parts, file))
   app.get('/healthz', healthEndpoint)
   app.get('/readyz', readyEndpoint(parts))
 

@@ -2,6 +2,7 @@
 import { argon2Wasm } from './accounts/argon2-wasm.ts'
 import { createHasher, type Hasher } from './accounts/hasher.ts'
 import type { Config } from './config.ts'
+import type { Assets } from './endpoints/page.ts'
 import { createLog, createLogDigest, type Log } from './log.ts'
 import { createLiveCheck, type LiveCheck } from './store/live-check.ts'
 import { createRevocationFeed, type RevocationFeed } from './store/revocation-feed.ts'
@@ -29,9 +30,11 @@ export interface Parts {
   /** Of refresh tokens. */
   readonly macKeys: MacKeys
   readonly opaqueKeys: OpaqueKeys
+  /** The page's files, where the page is turned on. */
+  readonly assets?: Assets | undefined
 }
 
-export async function createParts(config: Config, clock: Clock): Promise<Parts> {
+export async function createParts(config: Config, clock: Clock, assets?: Assets): Promise<Parts> {
   const current = await deriveKeys(config.secret)
   const previous = config.previousSecret ? [await deriveKeys(config.previousSecret)] : []
   const log = createLog(console.log, clock)
@@ -64,5 +67,6 @@ export async function createParts(config: Config, clock: Clock): Promise<Parts> 
     }),
     macKeys: [current.refreshMac, ...previous.map(({ refreshMac }) => refreshMac)],
     opaqueKeys: [current.opaque, ...previous.map(({ opaque }) => opaque)],
+    assets,
   }
 }

@@ -2,6 +2,7 @@
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
 import { parseConfig } from './config.ts'
+import { readAssets } from './endpoints/page.ts'
 import { toWire } from './failure.ts'
 import type { Env } from './http/context.ts'
 import { createLog } from './log.ts'
@@ -29,7 +30,7 @@ export function createWorker(clock: Clock): ExportedHandler<Record<string, unkno
   async function build(env: Readonly<Record<string, unknown>>): Promise<Service | 'refused'> {
     const config = parseConfig(env)
     if (config.ok) {
-      const parts = await createParts(config.value, clock)
+      const parts = await createParts(config.value, clock, readAssets(env))
       return { parts, app: createApp(parts) }
     }
     for (const detail of config.problems) log.event('config.refused', { detail })

@@ -10,6 +10,7 @@ import { parseConfig } from '../config.ts'
 import { startBridge } from './bridge.ts'
 import { describeEnvironment, readDevVars } from './environment.ts'
 import { FolderInUseError } from './folder-lock.ts'
+import { buildPage } from './page-bundle.ts'
 import { localFolder, projectRoot, redisCacheFolder } from './project.ts'
 import { findRedisServer, MissingRedisError } from './redis-binary.ts'
 import { RedisStartError, startRedis } from './redis-process.ts'
@@ -19,7 +20,7 @@ import { startWorkerd } from './workerd-process.ts'
 
 const help = `Starts Latchkey on this machine: a Redis of its own, the Upstash protocol in front of it, and the Worker in workerd.
 
-  npm start                         on http://localhost:8787
+  npm start                         on http://localhost:8787, where a page shows a session live
 
 Environment:
   PORT                              another port
@@ -52,9 +53,11 @@ async function main(): Promise<void> {
 
   const store = await openStore(shell, port)
   const env = describeEnvironment({ baseUrl, store, devVars: devVars.vars, shell })
-  say('Building the Worker…')
+  say('Building the Worker and the page…')
   const bundle = await buildWorker(join(localFolder, `worker-${port}`))
-  const worker = await startWorkerd({ bundle, env, port, onLine: say })
+  const page = join(localFolder, `page-${port}`)
+  await buildPage(page)
+  const worker = await startWorkerd({ bundle, env, port, page, onLine: say })
   started.push(worker.stop)
   void worker.exited.then(() => end('workerd ended unexpectedly.'))
   await untilReady(worker.url)
@@ -160,7 +163,9 @@ function greeting(baseUrl: string): string {
   return `
 Latchkey is ready on ${baseUrl}
 
-Sign up, sign in, and check the access token:
+Open ${baseUrl}
+
+Or sign up, sign in, and check the access token from a shell:
 
   curl -s ${baseUrl}/v1/accounts ${json} -d '{${credentials}}'
 

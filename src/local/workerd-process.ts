@@ -29,6 +29,8 @@ export interface StartWorkerdOptions {
   readonly env: Readonly<Record<string, string>>
   /** A free one by default. */
   readonly port?: number
+  /** The folder of the page, as an absolute path. Without it there is no page. */
+  readonly page?: string | undefined
   /** Gets each line that the Worker logs or workerd prints. */
   readonly onLine: (line: string) => void
 }
@@ -40,9 +42,15 @@ const { default: workerdFile } = z.object({ default: z.string() }).parse(createR
 const listenMessage = z.object({ event: z.literal('listen'), port: z.number() })
 
 /** @throws if workerd ends before it listens; the message ends with what it printed. */
-export async function startWorkerd({ bundle, env, port = 0, onLine }: StartWorkerdOptions): Promise<WorkerdProcess> {
+export async function startWorkerd({
+  bundle,
+  env,
+  port = 0,
+  page,
+  onLine,
+}: StartWorkerdOptions): Promise<WorkerdProcess> {
   const configFile = join(bundle.folder, `workerd-${randomUUID()}.capnp`)
-  await writeFile(configFile, describeWorker(bundle, Object.keys(env), port))
+  await writeFile(configFile, describeWorker(bundle, { names: Object.keys(env), port, page }))
   const child = spawn(workerdFile, ['serve', '--control-fd=3', configFile], {
     // Values reach workerd by its environment: none of them is ever written to a file.
     env: { ...process.env, ...env },
@@ -83,22 +91,34 @@ async function readListen(child: ChildProcess): Promise<number> {
 }
 
 /** A configuration for `workerd serve`, in Cap'n Proto's text form, whose strings are those of JSON. */
-function describeWorker({ modules }: WorkerBundle, bindings: readonly string[], port: number): string {
+function describeWorker(
+  { modules }: WorkerBundle,
+  {
+    names,
+    port,
+    page,
+  }: { readonly names: readonly string[]; readonly port: number; readonly page?: string | undefined },
+): string {
   const { compatibility_date } = unstable_readConfig({ config: join(projectRoot, 'wrangler.toml') })
   const text = JSON.stringify
   const kinds: Record<string, string> = { js: 'esModule', lua: 'text', wasm: 'wasm' }
   const kindOf = (name: string) => kinds[name.split('.').at(-1) ?? '']
+  const variables = names.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`)
+  // Under the name that wrangler's `[assets]` gives it.
+  const bindings = page === undefined ? variables : [...variables, '(name = "ASSETS", service = "page")']
+  const pageService = page === undefined ? '' : `(name = "page", disk = (path = ${text(page)})),`
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "worker", worker = .worker),
     (name = "outside", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    ${pageService}
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "worker")],
 );
 const worker :Workerd.Worker = (
   modules = [${modules.map((name) => `(name = ${text(name)}, ${kindOf(name)} = embed ${text(name)})`).join(', ')}],
-  bindings = [${bindings.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`).join(', ')}],
+  bindings = [${bindings.join(', ')}],
   compatibilityDate = ${text(compatibility_date)},
   globalOutbound = "outside",
 );

@@ -59,6 +59,8 @@ export interface StackOptions {
   readonly servers?: number
   readonly scriptForm?: BridgeOptions['scriptForm']
   readonly redisConfig?: string[]
+  /** The folder of the page, where there is one. */
+  readonly page?: string
   /** A Redis that goes on when the stack is stopped; by default the stack has its own. */
   readonly sharedRedis?: RedisProcess
 }
@@ -95,6 +97,7 @@ export async function startStack({
   servers = 1,
   scriptForm,
   redisConfig,
+  page,
   sharedRedis,
 }: StackOptions = {}): Promise<Stack> {
   const storeRequests: BridgeRequest[] = []
@@ -118,7 +121,7 @@ export async function startStack({
   }
   const bundle = inject('clockWorker')
   const workers = await Promise.all(
-    Array.from({ length: servers }, () => startWorkerd({ bundle, env: variables, onLine })),
+    Array.from({ length: servers }, () => startWorkerd({ bundle, env: variables, page, onLine })),
   )
   let offsetMs = 0
   let turn = 0
