@@ -11,6 +11,9 @@
  * 4. Each refresh of a shared jar, with its repetitions, is answered within half the replay window. (A tab that is closed
  *    before its answer came counts as unanswered: only the window itself bounds that.)
  *
+ * 5. Where two logins race, neither is repeated. (The store's own retry comes within `STORE_TIMEOUT_MS`; a person who
+ *    tries again gets a session of another `sid`.)
+ *
  * 3 and 4 hold by themselves where a jar has one owner.
  */
 import { callOf, isGranted, land, type Shown } from './landing.ts'
@@ -76,10 +79,12 @@ function begins(turn: Turn): Move[] {
   return [{ label: `${caller.name} sends: ${tell(errand, token)}`, world: next }]
 }
 
-/** Rule 3. Logouts wait for nobody. */
+/** Rules 3 and 5. Logouts wait for nobody. */
 function maySend({ world, setup, caller }: Turn): boolean {
   const errand = caller.errands[caller.phase === 'ready' ? caller.begun : caller.begun - 1]
   if (setup.broken === 'rounds' || (errand !== 'refresh' && errand !== 'login')) return true
+  const isRacing = errand === 'login' && world.callers.some((one) => one !== caller && one.opens !== null)
+  if (caller.phase === 'unanswered' && isRacing && setup.broken !== 'logins apart') return false
   const held = world.jars[caller.jar] ?? null
   const inTheAir = world.callers.filter((one) => one.jar === caller.jar && one !== caller && isInTheAir(one))
   return inTheAir.every((one) => {
@@ -160,8 +165,8 @@ export function errandOf({ errands, begun }: Caller) {
   return errands[begun - 1] ?? 'refresh'
 }
 
-function attemptOf({ name, begun }: Caller): string {
-  return `${name.replaceAll(' ', '-')}.${begun}`
+function attemptOf({ attempts, begun }: Caller): string {
+  return `${attempts}.${begun}`
 }
 
 function isShared({ world, caller }: Turn): boolean {

@@ -2,9 +2,11 @@
  * Breadth-first search through all states that can be reached. States that are equal are one, so all interleavings are
  * covered without being enumerated, and the first violation that is found has a shortest path.
  */
+import { hash } from 'node:crypto'
 import { brokenByAnswer, brokenByRefusal, brokenByState } from './invariants.ts'
 import { movesFrom, type Move } from './moves.ts'
-import type { RealStore, Sid, Stored, StoreCall } from './real-store.ts'
+import type { Effect, RealStore, Sid } from './real-store.ts'
+import { keyOf } from './symmetry.ts'
 import { firstWorld, type Setup, type World } from './world.ts'
 
 export interface Exploration {
@@ -20,14 +22,25 @@ export interface Exploration {
 }
 
 /** More would not fit a small machine. */
-const STATES_LIMIT = 400_000
+const STATES_LIMIT = 1_500_000
 /** How many states are expanded at once: enough to keep the store busy. */
 const BATCH = 2000
 
 interface Node {
-  readonly world: World
   readonly label: string
   readonly parent: Node | undefined
+}
+
+interface Reached {
+  readonly world: World
+  readonly node: Node
+}
+
+/** A move from a state, and what the store answers if it is asked. */
+interface Step {
+  readonly from: Reached
+  readonly move: Move
+  readonly effect: Effect | undefined
 }
 
 export async function explore(store: RealStore, setup: Setup): Promise<Exploration> {
@@ -36,9 +49,7 @@ export async function explore(store: RealStore, setup: Setup): Promise<Explorati
   const answers = new Map<string, number>()
   let transitions = 0
   let depth = 0
-  const root: Node = { world: firstWorld(setup), label: '', parent: undefined }
-  let frontier = [root]
-  seen.add(JSON.stringify(root.world))
+  let frontier: Reached[] = [{ world: firstWorld(setup), node: { label: '', parent: undefined } }]
 
   const result = (isExhausted: boolean, violation?: Exploration['violation']): Exploration => {
     return { states: seen.size, transitions, depth, isExhausted, answers, violation }
@@ -46,62 +57,64 @@ export async function explore(store: RealStore, setup: Setup): Promise<Explorati
   const violated = (promise: string, node: Node) => result(false, { promise, path: pathTo(node) })
 
   for (; frontier.length > 0; depth++) {
-    const reached: Node[] = []
+    const next: Reached[] = []
     for (let start = 0; start < frontier.length; start += BATCH) {
-      const batch = frontier.slice(start, start + BATCH)
-      const expanded = batch.map((parent) => ({ parent, moves: movesFrom(parent.world, setup) }))
-      await store.learn(expanded.flatMap(({ parent, moves }) => callsOf(parent.world, moves)))
-      const fresh: Node[] = []
-      for (const { parent, moves } of expanded)
-        for (const move of moves) {
-          transitions++
-          const step = take(store, parent, move)
-          if (step.answer !== undefined) answers.set(step.answer, (answers.get(step.answer) ?? 0) + 1)
-          if (step.broken !== undefined) return violated(step.broken, step.node)
-          const key = JSON.stringify(step.node.world)
-          if (seen.has(key)) continue
-          seen.add(key)
-          fresh.push(step.node)
-        }
-      await store.learn(fresh.flatMap(({ world }) => sids.map((sid) => [world.stored, checkOf(world, sid)] as const)))
-      for (const node of fresh) {
-        const { world } = node
-        const checked = new Map(sids.map((sid) => [sid, store.effectOf(world.stored, checkOf(world, sid)).answer]))
-        const broken = brokenByState(world, checked)
-        if (broken !== undefined) return violated(broken, node)
-        reached.push(node)
+      const fresh: Reached[] = []
+      for (const step of await stepsFrom(store, frontier.slice(start, start + BATCH), setup)) {
+        transitions++
+        const reached = take(step)
+        const broken = brokenBy(step, reached.world)
+        if (broken !== undefined) return violated(broken, reached.node)
+        const { answer } = step.effect ?? {}
+        if (answer !== undefined) answers.set(answer, (answers.get(answer) ?? 0) + 1)
+        const key = hash('sha1', keyOf(reached.world), 'base64')
+        if (seen.has(key)) continue
+        seen.add(key)
+        fresh.push(reached)
       }
+      const checks = await checksOf(store, fresh, sids)
+      for (const [place, { world, node }] of fresh.entries()) {
+        const broken = brokenByState(world, checks[place] ?? new Map())
+        if (broken !== undefined) return violated(broken, node)
+      }
+      next.push(...fresh)
       if (seen.size > STATES_LIMIT) return result(false)
     }
-    frontier = reached
+    frontier = next
   }
   return result(true)
 }
 
-function callsOf({ stored }: World, moves: readonly Move[]): (readonly [Stored, StoreCall])[] {
-  return moves.flatMap((move) => ('call' in move ? [[stored, move.call] as const] : []))
+async function stepsFrom(store: RealStore, batch: readonly Reached[], setup: Setup): Promise<Step[]> {
+  const moves = batch.flatMap((from) => movesFrom(from.world, setup).map((move) => ({ from, move })))
+  const calls = moves.flatMap(({ from, move }) => ('call' in move ? [[from.world.stored, move.call] as const] : []))
+  const effects = (await store.effectsOf(calls)).values()
+  return moves.map(({ from, move }) => ({ from, move, effect: 'call' in move ? effects.next().value : undefined }))
 }
 
-function checkOf({ nowMs }: World, sid: Sid): StoreCall {
-  return { verb: 'check', sid, nowMs }
+/** What the live check says of each session, in each state. */
+async function checksOf(
+  store: RealStore,
+  batch: readonly Reached[],
+  sids: readonly Sid[],
+): Promise<ReadonlyMap<Sid, string>[]> {
+  const calls = batch.flatMap(({ world: { stored, nowMs } }) =>
+    sids.map((sid) => [stored, { verb: 'check', sid, nowMs }] as const),
+  )
+  const effects = (await store.effectsOf(calls)).values()
+  return batch.map(() => new Map(sids.map((sid) => [sid, effects.next().value?.answer ?? ''])))
 }
 
-interface Step {
-  readonly node: Node
-  readonly answer: string | undefined
-  readonly broken: string | undefined
+function take({ from, move, effect }: Step): Reached {
+  const parent = from.node
+  if (!('call' in move)) return { world: move.world, node: { label: move.label, parent } }
+  if (!effect) throw new Error(`no effect of: ${move.label}`)
+  return { world: move.next(effect), node: { label: `${move.label}: ${effect.answer}`, parent } }
 }
 
-function take(store: RealStore, parent: Node, move: Move): Step {
-  const before = parent.world
-  if (!('call' in move)) {
-    const { world, label } = move
-    return { node: { world, label, parent }, answer: undefined, broken: brokenByRefusal(before, move, world) }
-  }
-  const effect = store.effectOf(before.stored, move.call)
-  const { answer } = effect
-  const node = { world: move.next(effect), label: `${move.label}: ${answer}`, parent }
-  return { node, answer, broken: brokenByAnswer(before, move.shown, effect) }
+function brokenBy({ from, move, effect }: Step, after: World): string | undefined {
+  if ('call' in move) return effect && brokenByAnswer(from.world, move.shown, effect)
+  return brokenByRefusal(from.world, move, after)
 }
 
 /** A step a line, from the beginning. */

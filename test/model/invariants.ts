@@ -14,6 +14,7 @@ export function brokenByState({ facts, feed, nowMs }: World, checked: ReadonlyMa
       return `nothing is accepted on absence: the live check accepts ${sid}, never opened`
   }
   if (facts.lost !== 'nothing') return undefined
+  for (const sid of live) if (feed.includes(sid)) return `what lives is not announced as ended: ${sid} is`
   for (const sid of facts.opened) {
     const hasEnded = checked.get(sid) !== 'live' && !isIdle(sid, { facts, nowMs })
     if (hasEnded && !feed.includes(sid)) return `what has ended stands in the feed: ${sid} does not`
@@ -24,7 +25,7 @@ export function brokenByState({ facts, feed, nowMs }: World, checked: ReadonlyMa
 /** A call that the store has answered. */
 export function brokenByAnswer(
   before: World,
-  { token, attempt, nowMs, errand }: Shown,
+  { token, attempt, nowMs, errand, isForeign }: Shown,
   effect: Effect,
 ): string | undefined {
   const { facts, stored } = before
@@ -32,8 +33,8 @@ export function brokenByAnswer(
   const { answer } = effect
   if (answer === 'opened' && !stored.hasAccount && !holds(stored.record, sid))
     return 'no token is issued on absence: a sign-in without an account'
-  if (answer === 'foreign' && JSON.stringify(effect.stored) !== JSON.stringify(stored))
-    return 'another client changes nothing'
+  if (isForeign && (isGranted(answer) || effect.stored.record !== stored.record))
+    return 'a token is of use to its own client only'
   if (errand === 'login') {
     if (answer === 'opened' && facts.ended.includes(sid))
       return `what has ended is never accepted again: ${sid} is opened`
@@ -43,6 +44,9 @@ export function brokenByAnswer(
   if (!holds(stored.record, sid)) return `no token is issued on absence: ${sid} is not in the record`
   if (facts.ended.includes(sid)) return `what has ended is never accepted again: ${sid} is refreshed`
   if (isIdle(sid, { facts, nowMs })) return `no token is issued after the expiry of ${sid}`
+  if (facts.lost !== 'nothing') return undefined
+  if (facts.spent[sid + (generation + 1)])
+    return `a refresh answers with the newest token: not with ${sid}${generation + 1}`
   const spent = facts.spent[sid + generation]
   const isSecondUse = spent && spent.attempt !== attempt && Math.abs(nowMs - spent.atMs) > WINDOW_MS
   if (isSecondUse && facts.lost === 'nothing')

@@ -8,13 +8,15 @@ export interface Shown {
   readonly token: Token
   readonly attempt: string
   readonly nowMs: number
+  /** Whether it is made as another client than the session's. */
+  readonly isForeign?: boolean
 }
 
-export function callOf({ errand, token, attempt, nowMs }: Shown): StoreCall {
+export function callOf({ errand, token, attempt, nowMs, isForeign }: Shown): StoreCall {
   const { sid, generation } = token
   switch (errand) {
     case 'refresh':
-      return { verb: 'rotate', sid, generation, attempt, clientId: 'app', nowMs }
+      return { verb: 'rotate', sid, generation, attempt, clientId: isForeign ? 'other' : 'app', nowMs }
     case 'login':
       return { verb: 'open', sid, nowMs }
     case 'logout by refresh token':

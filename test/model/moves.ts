@@ -42,7 +42,7 @@ function thiefMoves(world: World, setup: Setup): Move[] {
   if (uses === 0) return []
   const shown: Shown = { errand: 'refresh', token, attempt: `thief.${uses}`, nowMs }
   const robbed = [...new Set([...facts.robbed, token.sid])]
-  const asOther: StoreCall = { verb: 'rotate', ...token, attempt: shown.attempt, clientId: 'other', nowMs }
+  const asOther: Shown = { ...shown, isForeign: true }
   return [
     {
       label: `the thief: ${tell('refresh', token)}`,
@@ -56,9 +56,9 @@ function thiefMoves(world: World, setup: Setup): Move[] {
     },
     {
       label: `the thief, as another client: ${tell('refresh', token)}`,
-      shown,
-      call: asOther,
-      next: (effect) => land(world, shown, effect, setup),
+      shown: asOther,
+      call: callOf(asOther),
+      next: (effect) => land(world, asOther, effect, setup),
     },
   ]
 }

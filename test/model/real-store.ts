@@ -42,10 +42,8 @@ export interface Effect {
 }
 
 export interface RealStore {
-  /** Runs the calls whose effect is not known yet. */
-  learn(calls: Iterable<readonly [Stored, StoreCall]>): Promise<void>
-  /** @throws when it was not learnt */
-  effectOf(stored: Stored, call: StoreCall): Effect
+  /** The effects of calls, each on what is stored before it. */
+  effectsOf(calls: readonly (readonly [Stored, StoreCall])[]): Promise<readonly Effect[]>
   /** How many calls the store answered. */
   readonly answered: number
 }
@@ -62,32 +60,28 @@ export async function createRealStore(
   const store = connect({ STORE_BUCKETS: String(LANES) })
   const known = new Map<string, Effect>()
   const lanes = await makeLanes(store)
-  const keyOf = (stored: Stored, call: StoreCall) => JSON.stringify([stored, call])
 
   return {
-    async learn(calls) {
-      const missing = new Map<string, readonly [Stored, StoreCall]>()
-      for (const [stored, call] of calls) {
-        const key = keyOf(stored, call)
-        if (!known.has(key)) missing.set(key, [stored, call])
-      }
-      const queue = missing.entries()
+    async effectsOf(calls) {
+      const keyed = calls.map(([stored, call]) => ({ key: keyOf(stored, call), stored, call }))
+      const missing = new Map(keyed.filter(({ key }) => !known.has(key)).map((one) => [one.key, one]))
+      const queue = missing.values()
       const work = async (user: StoredUser) => {
-        for (const [key, [stored, call]] of queue) known.set(key, await run({ started, store, user }, stored, call))
+        for (const { key, stored, call } of queue) known.set(key, await run({ started, store, user }, stored, call))
       }
       await Promise.all(lanes.map(work))
-    },
-
-    effectOf(stored, call) {
-      const effect = known.get(keyOf(stored, call))
-      if (!effect) throw new Error(`not learnt: ${keyOf(stored, call)}`)
-      return effect
+      return keyed.flatMap(({ key }) => known.get(key) ?? [])
     },
 
     get answered() {
       return known.size
     },
   }
+}
+
+/** Two calls with the same key are the same call on the same bytes. */
+function keyOf({ record, denied, hasAccount }: Stored, call: StoreCall): string {
+  return [record, hasAccount, ...denied, ...Object.values(call)].join('|')
 }
 
 /** A user in each bucket. */

@@ -32,6 +32,8 @@ export interface LateCall {
  */
 export interface Caller {
   readonly name: string
+  /** What the names of its attempts begin with: `@` and a digit. */
+  readonly attempts: string
   /** Which jar it reads and writes; tabs share one. */
   readonly jar: number
   readonly errands: readonly Errand[]
@@ -115,8 +117,8 @@ export interface Setup {
   readonly slowServers?: boolean
   /** Calls that were given up on may arrive: before the caller's next errand only, or `whenever`. */
   readonly lateCalls?: 'before the next errand' | 'whenever'
-  /** Which rule of shared jars is broken, to show that it is needed. */
-  readonly broken?: 'rounds' | 'half a window'
+  /** Which rule of the callers is broken, to show that it is needed. */
+  readonly broken?: 'rounds' | 'half a window' | 'logins apart'
   /** Which writes a failover may lose. */
   readonly failoverLoses?: 'rotations' | 'any write'
 }
@@ -129,8 +131,8 @@ export function firstWorld({ callers, thief, allowed }: Setup): World {
     feed: [],
     earlier: [],
     jars: [...new Set(callers.map(({ jar }) => jar))].map((jar) => (jar === 0 ? { sid: 'A', generation: 0 } : null)),
-    callers: callers.map(({ name, jar, errands, opens = null }) => ({
-      ...{ name, jar, errands, opens, begun: 0, phase: 'ready' },
+    callers: callers.map(({ name, jar, errands, opens = null }, place) => ({
+      ...{ name, attempts: `@${place}`, jar, errands, opens, begun: 0, phase: 'ready' },
       ...{ token: null, beganMs: 0, answer: '', late: null },
     })),
     thief: thief ? { token: null, uses: thief.uses } : null,
