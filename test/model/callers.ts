@@ -6,8 +6,8 @@
  * 1. A caller runs one errand at a time. A refresh has a fresh `Idempotency-Key`, and is repeated with that key until an
  *    answer was heard; so are a login (with its `sid`: the store's own retry) and a logout.
  * 2. A call that was given up on arrives before the caller's next errand begins, or never.
- * 3. Tabs that share a jar refresh in rounds: no tab sends a refresh while another's, with an older token than the jar
- *    holds now, is still in the air. Any number may race with the same token. A sign-in waits for them, and they for it.
+ * 3. Tabs that share a jar refresh in rounds: no tab sends a refresh while one with an older token than the jar holds
+ *    now is still in the air. Any number may race with the same token. A sign-in waits for them, and they for it.
  * 4. Each refresh of a shared jar, with its repetitions, is answered within half the replay window. (A tab that is closed
  *    before its answer came counts as unanswered: only the window itself bounds that.)
  *
@@ -19,7 +19,7 @@
 import { callOf, isGranted, land, type Shown } from './landing.ts'
 import type { Move } from './moves.ts'
 import { TICK_MS } from './real-store.ts'
-import type { Caller, Setup, Token, World } from './world.ts'
+import type { Caller, Errand, Setup, Token, World } from './world.ts'
 
 export function callerMoves(world: World, setup: Setup): Move[] {
   return world.callers.flatMap((caller, place) => movesOf({ world, setup, caller, place }))
@@ -80,22 +80,28 @@ function begins(turn: Turn): Move[] {
 }
 
 /** Rules 3 and 5. Logouts wait for nobody. */
-function maySend({ world, setup, caller }: Turn): boolean {
+function maySend(turn: Turn): boolean {
+  const { world, setup, caller } = turn
   const errand = caller.errands[caller.phase === 'ready' ? caller.begun : caller.begun - 1]
-  if (setup.broken === 'rounds' || (errand !== 'refresh' && errand !== 'login')) return true
   const isRacing = errand === 'login' && world.callers.some((one) => one !== caller && one.opens !== null)
   if (caller.phase === 'unanswered' && isRacing && setup.broken !== 'logins apart') return false
-  const held = world.jars[caller.jar] ?? null
-  const inTheAir = world.callers.filter((one) => one.jar === caller.jar && one !== caller && isInTheAir(one))
-  return inTheAir.every((one) => {
-    const theirs = errandOf(one)
-    if (theirs !== 'refresh') return theirs !== 'login'
-    return errand === 'refresh' && one.token?.sid === held?.sid && one.token?.generation === held?.generation
+  if (setup.broken === 'rounds' || !isShared(turn) || (errand !== 'refresh' && errand !== 'login')) return true
+  const held = world.jars[caller.jar]
+  return inTheAir(turn).every((other) => {
+    if (other.errand === 'login') return errand === 'login' && other.token.sid === caller.token?.sid
+    if (other.errand !== 'refresh') return true
+    return errand === 'refresh' && other.token.sid === held?.sid && other.token.generation === held.generation
   })
 }
 
-function isInTheAir({ phase }: Caller): boolean {
-  return phase === 'sent' || phase === 'answered'
+/** What others of the same jar have under way, and whatever may still arrive late. */
+function inTheAir({ world, caller }: Turn): { readonly errand: Errand; readonly token: Token }[] {
+  const sharing = world.callers.filter(({ jar }) => jar === caller.jar)
+  return sharing.flatMap((one) => {
+    const { phase, token, late } = one
+    const isUnderWay = one !== caller && (phase === 'sent' || phase === 'answered')
+    return [...(isUnderWay && token ? [{ errand: errandOf(one), token }] : []), ...(late ? [late] : [])]
+  })
 }
 
 function arrivals(turn: Turn): Move[] {
@@ -161,7 +167,7 @@ function change({ world, place }: Turn, changes: Partial<Caller>): World {
 }
 
 /** The errand under way. */
-export function errandOf({ errands, begun }: Caller) {
+export function errandOf({ errands, begun }: Caller): Errand {
   return errands[begun - 1] ?? 'refresh'
 }
 
@@ -173,6 +179,6 @@ function isShared({ world, caller }: Turn): boolean {
   return world.callers.filter(({ jar }) => jar === caller.jar).length > 1
 }
 
-export function tell(errand: string, { sid, generation }: Token): string {
+export function tell(errand: Errand, { sid, generation }: Token): string {
   return errand === 'refresh' ? `refresh of ${sid}${generation}` : `${errand} ${sid}`
 }

@@ -3,7 +3,7 @@
  * covered without being enumerated, and the first violation that is found has a shortest path.
  */
 import { hash } from 'node:crypto'
-import { brokenByAnswer, brokenByRefusal, brokenByState } from './invariants.ts'
+import { brokenByAnswer, brokenByHearing, brokenByState } from './invariants.ts'
 import { movesFrom, type Move } from './moves.ts'
 import type { Effect, RealStore, Sid } from './real-store.ts'
 import { keyOf } from './symmetry.ts'
@@ -114,7 +114,7 @@ function take({ from, move, effect }: Step): Reached {
 
 function brokenBy({ from, move, effect }: Step, after: World): string | undefined {
   if ('call' in move) return effect && brokenByAnswer(from.world, move.shown, effect)
-  return brokenByRefusal(from.world, move, after)
+  return brokenByHearing(from.world, after)
 }
 
 /** A step a line, from the beginning. */

@@ -1,6 +1,5 @@
 /** What must hold in every state and in every step; each answers with the promise that was broken, if one was. */
 import { isGranted, type Shown } from './landing.ts'
-import type { Move } from './moves.ts'
 import type { Effect, Sid } from './real-store.ts'
 import { IDLE_MS, WINDOW_MS, type World } from './world.ts'
 
@@ -54,16 +53,33 @@ export function brokenByAnswer(
   return undefined
 }
 
+/** An answer that was heard. */
+export function brokenByHearing(before: World, after: World): string | undefined {
+  return brokenByRefusal(before, after) ?? brokenByJar(before, after)
+}
+
+/** What a jar holds is replaced by something newer only: the older would be refused or, in the end, be reuse. */
+function brokenByJar(before: World, after: World): string | undefined {
+  const { opened } = before.facts
+  for (const [jar, held] of before.jars.entries()) {
+    const next = after.jars[jar]
+    if (!held || !next) continue
+    const isOlder =
+      held.sid === next.sid ? next.generation < held.generation : opened.indexOf(next.sid) < opened.indexOf(held.sid)
+    if (isOlder) return `a jar never goes back: from ${held.sid}${held.generation} to ${next.sid}${next.generation}`
+  }
+  return undefined
+}
+
 /**
  * A refusal that a caller who followed the rules has heard, and that is not somebody's deed: the user's (a logout, a newer
  * sign-in, a week away), a thief's, or a loss of the whole record.
  */
-export function brokenByRefusal(before: World, move: Move, after: World): string | undefined {
+function brokenByRefusal(before: World, after: World): string | undefined {
   for (const [place, { phase, name }] of after.callers.entries()) {
     const heard = before.callers[place]
     if (phase !== 'out' || !heard || heard.phase === 'out') continue
-    if (!isExcused(before, heard))
-      return `who follows the rules stays signed in: ${name} hears ${heard.answer} (${move.label})`
+    if (!isExcused(before, heard)) return `who follows the rules stays signed in: ${name} hears ${heard.answer}`
   }
   return undefined
 }

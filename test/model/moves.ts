@@ -38,7 +38,10 @@ function thiefMoves(world: World, setup: Setup): Move[] {
   if (!token)
     return jars
       .filter((held) => held !== null)
-      .map((held) => ({ label: `a thief copies ${tell('', held)}`, world: { ...world, thief: { token: held, uses } } }))
+      .map((held) => ({
+        label: `a thief copies ${held.sid}${held.generation}`,
+        world: { ...world, thief: { token: held, uses } },
+      }))
   if (uses === 0) return []
   const shown: Shown = { errand: 'refresh', token, attempt: `thief.${uses}`, nowMs }
   const robbed = [...new Set([...facts.robbed, token.sid])]
@@ -95,7 +98,7 @@ function later(world: World, nowMs: number, allowed: Allowance): World {
 function mishaps(world: World): Move[] {
   const { allowed, stored, earlier, facts } = world
   const moves: Move[] = []
-  if (allowed.failovers > 0 && stored.record !== null)
+  if (allowed.failovers > 0)
     for (const [place, record] of earlier.entries())
       moves.push({
         label: `a failover brings an earlier record back (${place + 1} of ${earlier.length})`,

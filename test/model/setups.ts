@@ -31,6 +31,12 @@ export const setups: readonly Setup[] = [
     allowed: { ticks: 1, pauses: 1 },
     lateCalls: 'before the next errand',
   },
+  {
+    name: 'two tabs, late calls',
+    callers: tabs(2, twice),
+    lateCalls: 'before the next errand',
+    allowed: { pauses: 1 },
+  },
   { name: 'three tabs, one round', callers: tabs(3, ['refresh']), allowed: { ticks: 2, pauses: 1 } },
   { name: 'two tabs, two refreshes each', callers: tabs(2, twice), allowed: { ticks: 2, pauses: 2 } },
   { name: 'three tabs, two refreshes each', callers: tabs(3, twice), allowed: { pauses: 1 } },
@@ -73,6 +79,7 @@ export const setups: readonly Setup[] = [
       { name: 'tab 2', jar: 0, errands: ['login', 'refresh'], opens: 'B' },
     ],
     allowed: { ticks: 1, pauses: 1 },
+    lateCalls: 'before the next errand',
   },
   {
     name: 'a client, a login on a phone, lost and damaged records',
