@@ -10,7 +10,7 @@ let store: RealStore
 
 beforeAll(async () => {
   started = await startTestStore()
-  store = await createRealStore(started, started.connect)
+  store = await createRealStore(started, (changes) => started.connect(changes))
 })
 afterAll(() => started.stop())
 

@@ -100,7 +100,8 @@ function inTheAir({ world, caller }: Turn): { readonly errand: Errand; readonly 
   return sharing.flatMap((one) => {
     const { phase, token, late } = one
     const isUnderWay = one !== caller && (phase === 'sent' || phase === 'answered')
-    return [...(isUnderWay && token ? [{ errand: errandOf(one), token }] : []), ...(late ? [late] : [])]
+    const current = isUnderWay && token ? { errand: errandOf(one), token } : null
+    return [current, late].filter((call) => call !== null)
   })
 }
 

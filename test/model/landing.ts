@@ -1,5 +1,5 @@
 /** What a call that reached the store leaves behind: in the store, and among the facts. */
-import type { Effect, Sid, StoreCall } from './real-store.ts'
+import type { Effect, StoreCall } from './real-store.ts'
 import type { Errand, Facts, Setup, Token, World } from './world.ts'
 
 /** A call on its way, and the clock of the server that makes it. */
@@ -74,6 +74,6 @@ function learnt(facts: Facts, { errand, token, attempt, nowMs }: Shown, answer: 
 }
 
 /** In order, so that the same set is always the same state. */
-function union<T extends string | Sid>(some: readonly T[], more: readonly T[]): readonly T[] {
+function union<T extends string>(some: readonly T[], more: readonly T[]): readonly T[] {
   return [...new Set([...some, ...more])].toSorted()
 }

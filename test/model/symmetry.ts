@@ -14,7 +14,10 @@ export function keyOf(world: World): string {
   }))
   const sorted = places.toSorted((a, b) => compare(a.kind, b.kind) || compare(a.state, b.state) || a.place - b.place)
   const renamed = new Map(sorted.map(({ caller: { attempts } }, place) => [attempts, place]))
-  const callers = sorted.map(({ caller: { name: _, attempts: __, ...rest } }) => rest)
+  // What is left out never changes, and follows from the place.
+  const callers = sorted.map(({ caller: { begun, phase, token, beganMs, answer, late } }) => {
+    return [begun, phase, token, beganMs, answer, late]
+  })
   return JSON.stringify({ ...world, callers }).replaceAll(/@\d/g, (attempts) => `@${renamed.get(attempts) ?? ''}`)
 }
 
