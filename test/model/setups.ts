@@ -44,7 +44,7 @@ export const setups: readonly Setup[] = [
   {
     name: 'two tabs, failovers',
     callers: tabs(2, twice),
-    allowed: { ticks: 1, pauses: 1, failovers: 1 },
+    allowed: { pauses: 1, failovers: 1 },
     failoverLoses: 'rotations',
   },
   {
@@ -78,7 +78,7 @@ export const setups: readonly Setup[] = [
       { name: 'tab 1', jar: 0, errands: twice },
       { name: 'tab 2', jar: 0, errands: ['login', 'refresh'], opens: 'B' },
     ],
-    allowed: { ticks: 1, pauses: 1 },
+    allowed: { pauses: 1 },
     lateCalls: 'before the next errand',
   },
   {

@@ -32,6 +32,8 @@ export interface LateCall {
  */
 export interface Caller {
   readonly name: string
+  /** Callers of one kind are interchangeable. */
+  readonly kind: string
   /** What the names of its attempts begin with: `@` and a digit. */
   readonly attempts: string
   /** Which jar it reads and writes; tabs share one. */
@@ -133,6 +135,7 @@ export function firstWorld({ callers, thief, allowed }: Setup): World {
     jars: [...new Set(callers.map(({ jar }) => jar))].map((jar) => (jar === 0 ? { sid: 'A', generation: 0 } : null)),
     callers: callers.map(({ name, jar, errands, opens = null }, place) => ({
       name,
+      kind: [jar, opens, ...errands].join(),
       attempts: `@${place}`,
       jar,
       errands,
