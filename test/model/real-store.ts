@@ -4,6 +4,7 @@
  * The scripts read no clock and touch only the keys they are given, so the same call on the same bytes has the same
  * effect. Each such pair is therefore run once, however many states of the model come by it.
  */
+import { writeAccount } from '../../src/store/schema.ts'
 import type { Account, Store } from '../../src/store/store.ts'
 import { storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
@@ -113,7 +114,7 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
 
   const before = direct.pipeline().del(key, feed, accountKey, ...denials)
   if (stored.record !== null) before.set(key, stored.record)
-  if (stored.hasAccount) before.set(accountKey, JSON.stringify({ hash: account.hash, status: 'active', roles: 'r' }))
+  if (stored.hasAccount) before.set(accountKey, writeAccount(account))
   for (const sid of stored.denied) before.set(keys.denial(userId, jtiOf(sid)), '1')
   await before.exec()
 
@@ -134,7 +135,8 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   }
 }
 
-async function answerOf(store: Store, account: Account, call: StoreCall): Promise<string> {
+/** Makes the call of the port, on whatever is stored. */
+export async function answerOf(store: Store, account: Account, call: StoreCall): Promise<string> {
   const { userId } = account
   const { sid: letter, nowMs } = call
   const sid = idOf(letter)
