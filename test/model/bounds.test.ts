@@ -81,3 +81,16 @@ it.each(broken)('finds what happens without $name', async ({ promise, ...setup }
   console.log(`${setup.name}:\n${describe(explored)}`)
   expect(explored.violation?.promise).toMatch(promise)
 })
+
+it('needs no rule 4 where tabs agree on a key', async () => {
+  const explored = await explore(store, {
+    name: 'agreed keys',
+    callers: ['tab 1', 'tab 2', 'tab 3'].map((name) => ({ name, jar: 0, errands: once })),
+    allowed: { ticks: 1, pauses: 2 },
+    agreedKeys: true,
+    broken: 'half a window',
+  })
+  console.log(describe(explored))
+  expect(explored.violation).toBeUndefined()
+  expect(explored.isExhausted).toBe(true)
+})

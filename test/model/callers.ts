@@ -9,8 +9,8 @@
  * 3. Tabs that share a jar refresh in rounds: no tab sends a refresh while one with an older token than the jar holds
  *    now is still in the air. Any number may race with the same token. A sign-in waits for them, and they for it.
  * 4. Each refresh of a shared jar, with its repetitions, is answered within half the replay window. (A tab that is closed
- *    before its answer came counts as unanswered: only the window itself bounds that.)
- *
+ *    before its answer came counts as unanswered: only the window itself bounds that.) Needless if tabs
+ *    agree on one key for each token.
  * 5. Where two logins race, neither is repeated. (The store's own retry comes within `STORE_TIMEOUT_MS`; a person who
  *    tries again gets a session of another `sid`.)
  *
@@ -112,7 +112,7 @@ function arrivals(turn: Turn): Move[] {
   const { nowMs } = world
   const clocks = setup.slowServers ? [nowMs, nowMs - TICK_MS] : [nowMs]
   return clocks.map((clockMs) => {
-    const shown: Shown = { errand: errandOf(caller), token, attempt: attemptOf(caller), nowMs: clockMs }
+    const shown: Shown = { errand: errandOf(caller), token, attempt: attemptOf(turn), nowMs: clockMs }
     return {
       label: `${caller.name}: ${tell(shown.errand, token)} arrives${clockMs < nowMs ? ' through a slow server' : ''}`,
       shown,
@@ -130,7 +130,7 @@ function losses(turn: Turn): Move[] {
   const { token } = caller
   const lost: Move = { label: `${caller.name}: its call is lost`, world: change(turn, { phase: 'unanswered' }) }
   if (setup.lateCalls === undefined || caller.late || !token) return [lost]
-  const late = { errand: errandOf(caller), token, attempt: attemptOf(caller), nowMs: world.nowMs }
+  const late = { errand: errandOf(caller), token, attempt: attemptOf(turn), nowMs: world.nowMs }
   return [lost, { label: `${caller.name} gives up on its call`, world: change(turn, { phase: 'unanswered', late }) }]
 }
 
@@ -172,8 +172,8 @@ export function errandOf({ errands, begun }: Caller): Errand {
   return errands[begun - 1] ?? 'refresh'
 }
 
-function attemptOf({ attempts, begun }: Caller): string {
-  return `${attempts}.${begun}`
+function attemptOf({ setup, caller: { attempts, begun, token } }: Turn): string {
+  return setup.agreedKeys ? `key-${token?.sid}${token?.generation}` : `${attempts}.${begun}`
 }
 
 function isShared({ world, caller }: Turn): boolean {

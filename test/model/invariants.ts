@@ -1,4 +1,8 @@
-/** What must hold in every state and in every step; each answers with the promise that was broken, if one was. */
+/**
+ * What must hold in every state and in every step; each answers with the promise that was broken, if one was.
+ *
+ * What has ended has ended from the store's answer on: sooner than from the moment at which the caller hears it.
+ */
 import { isGranted, type Shown } from './landing.ts'
 import type { Effect, Sid } from './real-store.ts'
 import { IDLE_MS, WINDOW_MS, type World } from './world.ts'
@@ -48,8 +52,7 @@ export function brokenByAnswer(
     return `a refresh answers with the newest token: not with ${sid}${generation + 1}`
   const spent = facts.spent[sid + generation]
   const isSecondUse = spent && spent.attempt !== attempt && Math.abs(nowMs - spent.atMs) > WINDOW_MS
-  if (isSecondUse && facts.lost === 'nothing')
-    return `a token is good for one exchange: ${sid}${generation} is exchanged twice`
+  if (isSecondUse) return `a token is good for one exchange: ${sid}${generation} is exchanged twice`
   return undefined
 }
 

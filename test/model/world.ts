@@ -117,6 +117,8 @@ export interface Setup {
   readonly allowed?: Partial<Allowance>
   /** Some servers' clocks are half a replay window slow. */
   readonly slowServers?: boolean
+  /** Tabs send one and the same key with a token, as if they had agreed on it. */
+  readonly agreedKeys?: boolean
   /** Calls that were given up on may arrive: before the caller's next errand only, or `whenever`. */
   readonly lateCalls?: 'before the next errand' | 'whenever'
   /** Which rule of the callers is broken, to show that it is needed. */
