@@ -6,6 +6,7 @@
  */
 import type { Clock, Moment } from './clock.ts'
 import type { Issuer } from './issuer.ts'
+import { createOutdated } from './outdated.ts'
 import { createRevoked, type RevokedKind } from './revoked.ts'
 import { createSharedCall, type WaitUntil } from './shared-call.ts'
 
@@ -15,6 +16,8 @@ export interface Feed {
   /** Waits for the poll under way until its deadline, unless the one before it failed. */
   settled(): Promise<void>
   has(kind: RevokedKind, id: string): boolean
+  /** Whether the roles of the session have changed since. */
+  isOutdated(sid: string, iat: number): boolean
   /** All that was revoked longer ago than this is held. Infinity before the first poll is through. */
   ageSeconds(): number
   /** The issuer's time, in seconds since the epoch, as far as the feed has told it; rather behind than ahead. */
@@ -53,6 +56,7 @@ export function createFeed(options: {
 }): Feed {
   const { issuer, clock, pollMs, timeoutMs, toleranceSeconds } = options
   const revoked = createRevoked()
+  const outdated = createOutdated()
   let cursor: string | undefined
   let fresh: Freshness | undefined
   let isClosed = false
@@ -82,7 +86,9 @@ export function createFeed(options: {
     step()
     const askedAt = clock.now()
     const page = await issuer.readFeed(cursor)
-    for (const { kind, id, exp } of page.entries) revoked.add(kind, id, exp)
+    for (const { kind, id, exp, before } of page.entries)
+      if (kind === 'sid' && before !== undefined) outdated.add(id, before, exp)
+      else revoked.add(kind, id, exp)
     // Entries are only ever added, so a page that comes late, or again, or after a reset, takes nothing away.
     cursor = page.cursor
     if (page.more) return !isClosed
@@ -93,7 +99,9 @@ export function createFeed(options: {
       issuerSeconds: page.nowSeconds,
     }
     if (ageOf(answer) < ageSeconds()) fresh = answer
-    revoked.prune(page.nowSeconds - ISSUER_SKEW_SECONDS - toleranceSeconds)
+    const forgetBefore = page.nowSeconds - ISSUER_SKEW_SECONDS - toleranceSeconds
+    revoked.prune(forgetBefore)
+    outdated.prune(forgetBefore)
     return false
   }
 
@@ -101,6 +109,7 @@ export function createFeed(options: {
     ageSeconds,
     issuerSeconds,
     has: (kind, id) => revoked.has(kind, id),
+    isOutdated: (sid, iat) => outdated.has(sid, iat),
     tend(waitUntil) {
       if (!isClosed && polling.sinceStartMs() >= pollMs) polling.start(waitUntil)
     },
@@ -114,7 +123,7 @@ export function createFeed(options: {
       const { calls, failures, lastFailure } = polling.counts
       return {
         ...(fresh === undefined ? {} : { lagSeconds: ageSeconds() }),
-        entries: revoked.size(),
+        entries: revoked.size() + outdated.size(),
         polls: calls,
         failures,
         ...(lastFailure === undefined ? {} : { lastFailure }),

@@ -29,6 +29,8 @@ export interface RevokedEntry {
   readonly id: string
   /** Seconds since the epoch, by the issuer's clock. */
   readonly exp: number
+  /** Only the session's tokens issued before this second are dead: its roles have changed. */
+  readonly before?: number
 }
 
 /** A page of the revocation feed. */
@@ -115,9 +117,10 @@ function parsePage({ entries, cursor, more, as_of, now }: JsonObject): FeedPage 
 
 function parseEntry(entry: unknown): RevokedEntry | undefined {
   if (!isObject(entry)) return undefined
-  const { kind, id, exp } = entry
+  const { kind, id, exp, before } = entry
   if (kind !== 'sid' && kind !== 'jti' && kind !== 'kid') return undefined
-  return typeof id === 'string' && typeof exp === 'number' ? { kind, id, exp } : undefined
+  if (typeof id !== 'string' || typeof exp !== 'number') return undefined
+  return typeof before === 'number' ? { kind, id, exp, before } : { kind, id, exp }
 }
 
 /** RFC 6749 section 2.3.1: both parts are form-encoded before they are joined. */

@@ -141,6 +141,7 @@ function accepted(claims: AccessClaims, checked: Accepted['checked'], stalenessS
 
 function findRevoked(feed: Feed, { claims, key }: CheckedToken): Refused | undefined {
   if (feed.has('sid', claims.sid)) return refused('revoked', 'its session has ended')
+  if (feed.isOutdated(claims.sid, claims.iat)) return refused('revoked', 'the roles of its session have changed since')
   if (feed.has('jti', claims.jti)) return refused('revoked', 'it was revoked')
   if (feed.has('kid', key.kid)) return refused('revoked', 'the key that signed it was withdrawn')
   return undefined

@@ -4,6 +4,7 @@ import { inject } from 'vitest'
 import type { BridgeOptions, BridgeRequest } from '../../src/local/bridge.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
 import { parseConfig, type Config } from '../../src/config.ts'
+import type { Store } from '../../src/store/store.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { ringTimes, type RingTools } from '../../src/tokens/key-changes.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
@@ -89,6 +90,8 @@ export interface Stack {
   nowMs(): number
   /** What the operator's tool would use: the same store and secret, past the proxy. */
   operator(): Promise<RingTools>
+  /** The store as the operator's tool has it. */
+  store(): Store
   stop(): Promise<void>
 }
 
@@ -138,6 +141,7 @@ export async function startStack({
     requestTo,
     addressOf: (server) => workers[server % servers]?.url ?? '',
     operator: () => operatorOf({ ...variables, UPSTASH_REDIS_REST_URL: bridge.url }),
+    store: () => createUpstashStore(testConfig({ ...variables, UPSTASH_REDIS_REST_URL: bridge.url })),
     nowMs: () => Date.now() + offsetMs,
     async advanceClock(ms) {
       offsetMs += ms

@@ -50,6 +50,7 @@ interface Entry {
   readonly kind: 'sid' | 'jti' | 'kid'
   readonly id: string
   readonly exp: number
+  readonly before?: number
   readonly atMs: number
 }
 
@@ -66,6 +67,8 @@ export interface TestIssuer {
   /** Cursors from before are no longer known. */
   resetCursors(): void
   revoke(kind: Entry['kind'], id: string, expSeconds?: number): void
+  /** The session goes on, with other roles: its tokens issued before this second are dead. */
+  changeRoles(sid: string): void
   sign(claims?: Record<string, unknown>, header?: Record<string, unknown>, key?: SigningKey): Promise<string>
   opaque(token: string, claims?: Record<string, unknown>): void
   fetch(url: string, init: FetchInit): Promise<FetchAnswer>
@@ -107,7 +110,7 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
       entries: log
         .slice(start, end)
         .filter(({ exp }) => exp > nowSeconds())
-        .map(({ kind, id, exp }) => ({ kind, id, exp })),
+        .map(({ kind, id, exp, before }) => ({ kind, id, exp, before })),
       cursor: `${epoch}.${Math.max(start, end)}`,
       reset: !isKnown,
       more: end < visible,
@@ -118,8 +121,10 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
   }
   const isRevoked = ({ sid, jti, kid }: Record<string, unknown>) =>
     log.some(
-      ({ kind, id }) =>
-        (kind === 'sid' && id === sid) || (kind === 'jti' && id === jti) || (kind === 'kid' && id === kid),
+      ({ kind, id, before }) =>
+        (kind === 'sid' && before === undefined && id === sid) ||
+        (kind === 'jti' && id === jti) ||
+        (kind === 'kid' && id === kid),
     )
 
   const answer = async (url: URL, init: FetchInit): Promise<FetchAnswer> => {
@@ -168,6 +173,10 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
     resetCursors: () => void (epoch += 1),
     revoke: (kind, id, expSeconds = nowSeconds() + 300) =>
       void log.push({ kind, id, exp: expSeconds, atMs: time.issuerMs }),
+    changeRoles(sid) {
+      const [exp, before] = [nowSeconds() + 300, Math.ceil(time.issuerMs / 1000)]
+      log.push({ kind: 'sid', id: sid, exp, before, atMs: time.issuerMs })
+    },
     async sign(claims = {}, header = {}, key) {
       const by = key ?? self.keys[0] ?? (await makeKey('none'))
       const payload = claimsOf(claims)
