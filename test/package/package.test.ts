@@ -14,7 +14,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { projectRoot } from '../../src/local/project.ts'
 import { startWorkerd } from '../../src/local/workerd-process.ts'
-import { audience, createTestIssuer, credentials, type TestIssuer } from './support/issuer.ts'
+import { audience, createTestIssuer, credentials, type TestIssuer } from '../verifier/support/issuer.ts'
 
 const run = promisify(execFile)
 const SIZE_LIMIT_BYTES = 12_000
@@ -116,6 +116,30 @@ it('is typed for a project without the types of Node, of the DOM or of Workers',
   await expect(run(process.execPath, [tsc, ...options, ...resolution], { cwd: folder })).resolves.toMatchObject({
     stdout: '',
   })
+})
+
+it('has the browser’s library, with types, for a bundler', async () => {
+  await writeFile(
+    join(folder, 'app.ts'),
+    `import { createSession, type SessionStatus } from 'latchkey/browser'
+     const session = createSession({ issuer: 'https://auth.example.com', clientId: 'web' })
+     export const status: SessionStatus = session.status()`,
+  )
+  const tsc = join(projectRoot, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--types', '', 'app.ts']
+  const resolution = ['--module', 'esnext', '--moduleResolution', 'bundler']
+  await expect(run(process.execPath, [tsc, ...resolution, ...options], { cwd: folder })).resolves.toMatchObject({
+    stdout: '',
+  })
+  const { metafile } = await build({
+    entryPoints: [join(folder, 'app.ts')],
+    bundle: true,
+    metafile: true,
+    write: false,
+    format: 'esm',
+  })
+  const inputs = Object.keys(metafile.inputs).filter((input) => !input.endsWith('app.ts'))
+  expect(inputs.every((input) => input.includes('latchkey/dist/browser/'))).toBe(true)
 })
 
 it('verifies in workerd, behind Hono', async () => {
