@@ -24,6 +24,7 @@ export interface RedisGroupOptions {
   /** What an earlier group left there is removed. */
   readonly folder: string
   readonly guardian: Guardian
+  readonly onLine: (name: string, line: string) => void
   /** Told of what has been started, in order, also when something later fails. */
   readonly onStarted: (stop: () => Promise<unknown>) => void
 }
@@ -45,6 +46,8 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
   const ports = await pickPorts(redisCount + sentinelCount)
   const sentinelPorts = ports.splice(redisCount)
   const [primaryPort = 0, ...replicaPorts] = ports
+
+  const linesOf = (name: string) => (line: string) => options.onLine(name, line)
 
   async function primaryPortNow(): Promise<number> {
     const isUp = (index: number) => sentinels[index]?.isUp() ?? false
@@ -68,6 +71,7 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
           persist: true,
           port,
           password,
+          onLine: linesOf(name),
           extraConfig: replicationConfig({ password, primaryPort: primary === port ? undefined : primary }),
         })
       },
@@ -87,7 +91,13 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
 
   for (const [index, port] of sentinelPorts.entries()) {
     const name = `sentinel-${index + 1}`
-    const settings = { binary: options.binary, folder: join(options.folder, name), port, password }
+    const settings = {
+      binary: options.binary,
+      folder: join(options.folder, name),
+      port,
+      password,
+      onLine: linesOf(name),
+    }
     await prepareSentinel(settings, { primaryPort })
     const sentinel = await startPart({ name, guardian, start: () => startSentinel(settings) })
     sentinels.push(sentinel)
