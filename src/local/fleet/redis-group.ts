@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { SentinelGroup } from '../command-runner.ts'
 import type { RedisBinary } from '../redis-binary.ts'
+import type { SentinelGroup } from '../redis-connection.ts'
 import { startRedis } from '../redis-process.ts'
 import type { FleetRedis } from './fleet.ts'
 import type { Guardian } from './guardian.ts'
 import { allOf, startPart, type StoppablePart } from './part.ts'
 import { pickPorts } from './ports.ts'
-import { askPrimaryPort, askReplication, canFailOver } from './redis-answers.ts'
+import { askPrimaryPort, askReplication, askSettledPort, canFailOver } from './redis-answers.ts'
 import { groupName, prepareSentinel, startSentinel } from './sentinel-process.ts'
 
 const redisCount = 3
@@ -35,6 +35,7 @@ export interface RedisGroup {
   /** For the bridge. */
   readonly place: SentinelGroup
   readonly primary: () => Promise<FleetRedis | undefined>
+  readonly isSettled: () => Promise<boolean>
   /** Settles when the sentinels are able to bring a failover about. */
   readonly guarded: Promise<void>
 }
@@ -103,6 +104,18 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
     sentinels.push(sentinel)
     onStarted(sentinel.stop)
   }
+  async function isSettled(): Promise<boolean> {
+    const asked = sentinelPorts.filter((_, index) => sentinels[index]?.isUp())
+    const found = new Set(await Promise.all(asked.map((port) => askSettledPort({ port, password }, groupName))))
+    const [agreed] = found
+    if (found.size !== 1 || agreed === undefined) return false
+    const well = redis.map(async (each) => {
+      const state = await each.replication()
+      return !each.isUp() || (state?.linkUp === true && (state.role === 'primary') === (each.port === agreed))
+    })
+    return !(await Promise.all(well)).includes(false)
+  }
+
   const guarded = until(async () => {
     const able = sentinelPorts.map((port) => canFailOver({ port, password }, groupName, replicaPorts.length))
     return !(await Promise.all(able)).includes(false)
@@ -114,6 +127,7 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
     sentinels,
     place: { name: groupName, password, sentinels: sentinelPorts.map((port) => ({ host: '127.0.0.1', port })) },
     guarded,
+    isSettled,
     async primary() {
       const port = sentinels.some((sentinel) => sentinel.isUp()) ? await primaryPortNow() : undefined
       return redis.find((each) => each.port === port)

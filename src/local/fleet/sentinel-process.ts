@@ -14,8 +14,11 @@ export const groupName = 'latchkey'
 const quorum = 2
 /** Silence after which a sentinel finds a Redis down. */
 const downAfterMs = 1000
-/** Twice this long a failover that failed is not tried again. */
-const failoverTimeoutMs = 5000
+/**
+ * Two sentinels that start an election at the same moment both lose it, about once in ten times. The next one is held
+ * after twice this long; a failover itself takes a second.
+ */
+const failoverTimeoutMs = 2000
 
 export interface SentinelOptions {
   readonly binary: RedisBinary

@@ -132,6 +132,7 @@ async function start(options: StartFleetOptions, onStarted: OnStarted): Promise<
     sentinels: group.sentinels,
     balancer,
     primary: group.primary,
+    isSettled: group.isSettled,
     counts: log.counts,
   }
 }
