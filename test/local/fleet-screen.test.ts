@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { findBalancer } from '../../src/local/fleet/balancer.ts'
 import { pickPorts } from '../../src/local/fleet/ports.ts'
 import { drawScreen } from '../../src/local/fleet/screen.ts'
 import { describeChanges, type Snapshot } from '../../src/local/fleet/snapshot.ts'
-import { projectRoot } from '../../src/local/project.ts'
+import { localFolder, projectRoot } from '../../src/local/project.ts'
 import { gatewayForTests } from '../support/gateway.ts'
 
 const nginx = await gatewayForTests(() => findBalancer('nginx', () => undefined))
@@ -19,13 +20,17 @@ interface Run {
   readonly closed: Promise<unknown>
 }
 
-function runFleet(args: readonly string[], command: readonly string[] = []): Run {
-  const [program = process.execPath, ...rest] = [...command, process.execPath, join('src/local/fleet/run.ts'), ...args]
+function runFleet(args: readonly string[], wrap: (command: string[]) => string[] = (command) => command): Run {
+  const [program = '', ...rest] = wrap([process.execPath, 'src/local/fleet/run.ts', ...args])
   const child = spawn(program, rest, { cwd: projectRoot, stdio: ['pipe', 'pipe', 'pipe'] })
   let text = ''
   child.stdout.on('data', (chunk) => (text += String(chunk)))
   child.stderr.on('data', (chunk) => (text += String(chunk)))
-  onTestFinished(() => void child.kill('SIGKILL'))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    const port = args[args.indexOf('--port') + 1]
+    await rm(join(localFolder, `fleet-${port}`), { recursive: true, force: true })
+  })
   return { child, printed: () => text, closed: once(child, 'close').then(([code]) => code) }
 }
 
@@ -66,6 +71,25 @@ describe.runIf(nginx)('npm run fleet without a terminal', () => {
     const processes = [...processesOf(run.printed()).values()]
     run.child.kill('SIGKILL')
     await expect.poll(() => processes.filter(isAlive), { timeout: 5000 }).toEqual([])
+  })
+})
+
+/** `script` gives it a terminal. It is part of util-linux; that of other systems takes its command differently. */
+const inTerminal = (command: string[]) => ['script', '-qec', command.join(' '), '/dev/null']
+
+describe.runIf(nginx && process.platform === 'linux')('npm run fleet in a terminal', () => {
+  test('shows one screen, kills and revives by key, and gives the terminal back', async () => {
+    const [port = 0] = await pickPorts(1)
+    const run = runFleet(['--port', String(port), '--servers', '1'], inTerminal)
+    await until(run, /kill or revive/u)
+    run.child.stdin?.write('1')
+    await until(run, /server-1 is down/u)
+    run.child.stdin?.write('1')
+    await until(run, /server-1 is up \(process \d+\)/u)
+    run.child.stdin?.write('q')
+    expect(await run.closed).toBe(0)
+    const [, afterwards = ''] = run.printed().split('\u001b[?1049l')
+    expect(afterwards.trim()).toBe('Ending…')
   })
 })
 

@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   const bundle = await buildWorker(join(folder, 'worker'))
   say(`Starting ${servers} servers, ${kind}, 3 Redis and 3 sentinels…`)
   const startedAtMs = performance.now()
-  const fleet = await startFleet({
+  const starting = startFleet({
     bundle,
     folder,
     servers,
@@ -73,8 +73,10 @@ async function main(): Promise<void> {
       if (name === 'fleet') say(line)
     },
   })
-  started.push(fleet.stop)
-  if (ending) return fleet.stop()
+  // Whoever ends it while it starts waits until it can be stopped.
+  started.push(async () => (await starting).stop())
+  const fleet = await starting
+  if (ending) return
   started.push(await writeStackFile(localFolder, { port, pid: process.pid, env: fleet.env }))
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
   say(`The fleet is ready on ${fleet.url} after ${seconds} s. Logs: ${logFile}`)

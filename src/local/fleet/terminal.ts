@@ -54,7 +54,8 @@ export function takeTerminal({ input, output, onKey, onResize }: TakeTerminalOpt
   output.on('resize', onResize)
   output.write(alternateScreen.on + cursor.hide + wrapping.off)
   return {
-    rows: () => output.rows,
+    // Some terminals do not know their size.
+    rows: () => output.rows || 24,
     show(lines) {
       if (isOurs) output.write(home + lines.map((line) => line + clearToEndOfLine).join('\r\n') + clearBelow)
     },
