@@ -29,7 +29,8 @@ function runFleet(args: readonly string[], wrap: (command: string[]) => string[]
   onTestFinished(async () => {
     child.kill('SIGKILL')
     const port = args[args.indexOf('--port') + 1]
-    await rm(join(localFolder, `fleet-${port}`), { recursive: true, force: true })
+    for (const left of [`fleet-${port}`, `stack-${port}.json`])
+      await rm(join(localFolder, left), { recursive: true, force: true })
   })
   return { child, printed: () => text, closed: once(child, 'close').then(([code]) => code) }
 }
