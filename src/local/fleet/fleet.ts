@@ -58,8 +58,8 @@ export interface Fleet {
   readonly primary: () => Promise<FleetRedis | undefined>
   /**
    * Whether no failover is under way: all sentinels that are up agree on a primary that is well, and every other Redis
-   * that is up is its replica and in step. Before that, the death of the primary can lose writes, or take sentinels
-   * ten seconds more.
+   * that is up is its replica and in step. When the primary dies before that, writes can be lost, and the sentinels
+   * take longer to agree.
    */
   readonly isSettled: () => Promise<boolean>
   /** By the server's name; under `nobody` what the balancer could pass on to none. */

@@ -14,10 +14,7 @@ export const groupName = 'latchkey'
 const quorum = 2
 /** Silence after which a sentinel finds a Redis down. */
 const downAfterMs = 1000
-/**
- * Two sentinels that start an election at the same moment both lose it, about once in ten times. The next one is held
- * after twice this long; a failover itself takes a second.
- */
+/** Two sentinels that start an election at the same moment can both lose it. The next is held after twice this long. */
 const failoverTimeoutMs = 2000
 
 export interface SentinelOptions {
