@@ -1,9 +1,9 @@
 /** Runs the commands of one REST request on a Redis connection that all requests share. */
-import { Redis } from 'ioredis'
+import { connectRedis, isOfReplica, type SentinelGroup } from './redis-connection.ts'
 import type { ScriptDialect } from './script-dialect.ts'
 import { type Answer, type Command, type CommandPath, type Reply, refusal, toAnswer } from './upstash-protocol.ts'
 
-/** Redis did not answer. The commands may have been applied or not. */
+/** Redis did not answer, or it is no primary. The commands may have been applied or not. */
 export class UnreachableStoreError extends Error {
   override name = 'UnreachableStoreError'
 }
@@ -20,9 +20,15 @@ export interface CommandRunner {
   close: () => void
 }
 
-/** Starts connecting and goes on trying for ever; resolves when connected, or when the first try has failed. */
-export async function createCommandRunner(redisUrl: string, dialect: ScriptDialect): Promise<CommandRunner> {
-  const redis = await connect(redisUrl)
+/**
+ * Starts connecting and goes on trying for ever; resolves when connected, or when the first try has failed. With
+ * sentinels it is connected to the primary that they name, and to another one as soon as they name another one.
+ */
+export async function createCommandRunner(
+  place: string | SentinelGroup,
+  dialect: ScriptDialect,
+): Promise<CommandRunner> {
+  const { redis, close } = await connectRedis(place)
 
   /** Everything sent by one call goes out in one go, so nobody's commands come between. */
   async function send(commands: Command[]): Promise<Reply[]> {
@@ -79,30 +85,8 @@ export async function createCommandRunner(redisUrl: string, dialect: ScriptDiale
           return path satisfies never
       }
     },
-    close: () => redis.disconnect(),
+    close,
   }
-}
-
-async function connect(redisUrl: string): Promise<Redis> {
-  const redis = new Redis(redisUrl, {
-    protocol: 2,
-    lazyConnect: true,
-    connectTimeout: 1000,
-    retryStrategy: () => 100,
-    // A command is sent once or not at all: whether to repeat it is the caller's decision.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-  })
-  // Every command reports the lost connection by itself; without a listener ioredis writes to the console.
-  redis.on('error', () => undefined)
-  // A hung Redis accepts the connection and never answers: it must not hold up the start.
-  const patience = AbortSignal.timeout(2000)
-  await new Promise<void>((resolve) => {
-    patience.addEventListener('abort', () => resolve(), { once: true })
-    redis.connect().then(resolve, () => resolve())
-  })
-  return redis
 }
 
 /** The shapes a RESP2 parser makes; anything else is a defect of ours. */
@@ -112,8 +96,8 @@ function toReply(value: unknown): Reply {
   throw new TypeError(`Redis answered with a ${typeof value}`)
 }
 
-/** What Redis said is an answer; what ioredis says about the connection is not. */
+/** What a primary said is an answer; what a replica says is not, nor what ioredis says about the connection. */
 function toErrorReply(error: unknown): Error {
-  if (error instanceof Error && error.name === 'ReplyError') return error
+  if (error instanceof Error && error.name === 'ReplyError' && !isOfReplica(error)) return error
   throw new UnreachableStoreError('Redis did not answer', { cause: error })
 }

@@ -17,8 +17,12 @@ export interface StartRedisOptions {
   persist: boolean
   /** A free one by default. */
   port?: number
+  /** A random one by default. */
+  password?: string
   /** Further lines of configuration, such as `maxmemory 10mb`. */
   extraConfig?: string[]
+  /** Gets each line that it prints. */
+  onLine?: (line: string) => void
 }
 
 export interface RedisProcess {
@@ -27,6 +31,8 @@ export interface RedisProcess {
   readonly port: number
   /** Of the redis-server last started. */
   readonly pid: number
+  /** Settles when the redis-server last started has ended, for whatever reason. */
+  readonly exited: Promise<void>
   /** Keeps it from answering while its connections stay open (SIGSTOP). */
   pause: () => void
   resume: () => void
@@ -64,7 +70,7 @@ const askIntervalMs = 50
  * @throws {RedisStartError} when redis-server ends instead of answering
  */
 export async function startRedis(options: StartRedisOptions): Promise<RedisProcess> {
-  const settings = { ...options, password: randomBytes(24).toString('hex') }
+  const settings = { ...options, password: options.password ?? randomBytes(24).toString('hex') }
   let running = await start(settings)
   const { port, url } = running
   const self: RedisProcess = {
@@ -72,6 +78,9 @@ export async function startRedis(options: StartRedisOptions): Promise<RedisProce
     port,
     get pid() {
       return running.child.pid
+    },
+    get exited() {
+      return running.gone
     },
     pause: () => running.child.signal('SIGSTOP'),
     resume: () => running.child.signal('SIGCONT'),
@@ -113,7 +122,9 @@ async function start(settings: Settings): Promise<Running> {
 async function startOn(port: number, settings: Settings): Promise<Running> {
   await mkdir(settings.folder, { recursive: true, mode: 0o700 })
   const lock = await lockFolder(settings.folder)
-  const child = await spawnRedis(settings.binary, configLines(port, settings)).catch(async (error: unknown) => {
+  const child = await spawnRedis(settings.binary, configLines(port, settings), {
+    ...(settings.onLine && { onLine: settings.onLine }),
+  }).catch(async (error: unknown) => {
     await lock.release()
     throw error
   })
