@@ -139,6 +139,36 @@ describe('the circuit breaker', () => {
   })
 })
 
+describe('a store that hangs under load', () => {
+  it('piles nothing up: few calls reach it, all are answered, and memory stays where it was', async () => {
+    const stack = await stackForTest({ env: { STORE_TIMEOUT_MS: String(DEADLINE_MS) } })
+    const user = await createUser(stack)
+    const { access_token } = await user.login()
+    const wave = () =>
+      Promise.all(
+        Array.from({ length: 50 }, async () => {
+          const answer = await stack.request('/v1/verify?fresh=1', bearer(access_token))
+          await answer.text()
+          return answer.status
+        }),
+      )
+    for (let warm = 0; warm < 10; warm++) await wave()
+    const before = await stack.memoryOf(0)
+    stack.proxy.mode('hang')
+    const statuses: number[] = []
+    for (let sent = 0; sent < 60; sent++) statuses.push(...(await wave()))
+    const grownMiB = ((await stack.memoryOf(0)) - before) / 2 ** 20
+    console.log(
+      `3,000 checks of a hung store: ${stack.proxy.swallowed()} reached it; memory grew by ${Math.round(grownMiB)} MiB`,
+    )
+    expect(new Set(statuses)).toEqual(new Set([503]))
+    expect(stack.proxy.swallowed()).toBeLessThan(500)
+    expect(grownMiB).toBeLessThan(64)
+    stack.proxy.mode('pass')
+    await expect.poll(async () => new Set(await wave()), { timeout: 10_000 }).toEqual(new Set([204]))
+  })
+})
+
 describe('a store call', () => {
   it('is tried twice: one lost reply costs the client nothing', async () => {
     const stack = await stackForTest({ env: { REPLAY_WINDOW_SECONDS: '0' } })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { onTestFinished } from 'vitest'
-import { inject } from 'vitest'
+import { readFile } from 'node:fs/promises'
+import { inject, onTestFinished } from 'vitest'
 import type { BridgeOptions, BridgeRequest } from '../../src/local/bridge.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
 import { parseConfig, type Config } from '../../src/config.ts'
@@ -82,6 +82,8 @@ export interface Stack {
   request(path: string, init?: RequestInit): Promise<Response>
   /** Sends a request to one Worker. */
   requestTo(server: number, path: string, init?: RequestInit): Promise<Response>
+  /** How much memory one Worker's process holds, in bytes. */
+  memoryOf(server: number): Promise<number>
   /** The base URL of one Worker. */
   addressOf(server: number): string
   /** Moves the clocks of all Workers. */
@@ -139,6 +141,10 @@ export async function startStack({
     forgetStoreRequests: () => void storeRequests.splice(0),
     request: (path, init) => requestTo(turn++, path, init),
     requestTo,
+    memoryOf: async (server) => {
+      const status = await readFile(`/proc/${workers[server % servers]?.pid}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+    },
     addressOf: (server) => workers[server % servers]?.url ?? '',
     operator: () => operatorOf({ ...variables, UPSTASH_REDIS_REST_URL: bridge.url }),
     store: () => createUpstashStore(testConfig({ ...variables, UPSTASH_REDIS_REST_URL: bridge.url })),

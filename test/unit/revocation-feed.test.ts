@@ -4,7 +4,7 @@ import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
 import { FEED_START, type FeedEntry, type FeedPage } from '../../src/store/store.ts'
 
 /** A store with one bucket whose entries, and whose outages, the test makes; and a clock that it moves. */
-function begin() {
+function begin({ page: pageSize = 3 } = {}) {
   let nowMs = 1_800_000_000_000
   let entries: FeedEntry[] = []
   let isDown = false
@@ -13,7 +13,7 @@ function begin() {
     const at = entries.findIndex((entry) => entry.place === place)
     const continued = place === FEED_START || at !== -1
     const all = continued ? entries.slice(at + 1) : entries
-    return { entries: all.slice(0, 3), continued, full: all.length >= 3 }
+    return { entries: all.slice(0, pageSize), continued, full: all.length >= pageSize }
   }
   const store = {
     readFeed: ([place = '']: readonly string[]) => {
@@ -145,5 +145,20 @@ describe('the revocation feed of an isolate', () => {
     add('2-0')
     advance(1000)
     expect(places(await feed.read(['1-0']))).toEqual(['2-0'])
+  })
+
+  it('holds the newest entries only, however many come; who is further behind reads the store', async () => {
+    const { isolate, add, advance, asked } = begin({ page: 5000 })
+    add('1-0')
+    const feed = isolate()
+    await feed.read(['1-0'])
+    for (let i = 0; i < 25_000; i++) add(`2-${i}`)
+    advance(1000)
+    expect(await feed.read(['2-24998'])).toMatchObject({ entries: [{ place: '2-24999' }] })
+    const reads = asked.length
+    expect((await feed.read(['2-5000'])).entries).toHaveLength(19_999)
+    expect(asked).toHaveLength(reads)
+    expect((await feed.read(['2-3000'])).entries).toHaveLength(5000)
+    expect(asked).toHaveLength(reads + 1)
   })
 })
