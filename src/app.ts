@@ -16,6 +16,7 @@ import { PAGE_FILES, pageEndpoint } from './endpoints/page.ts'
 import { refreshEndpoint } from './endpoints/refresh.ts'
 import { revocationsEndpoint } from './endpoints/revocations.ts'
 import { revokeEndpoint } from './endpoints/revoke.ts'
+import { endOtherSessionsEndpoint, endSessionEndpoint, listSessionsEndpoint } from './endpoints/sessions.ts'
 import { tokenEndpoint } from './endpoints/token.ts'
 import { verifyEndpoint } from './endpoints/verify.ts'
 import { StoreUnavailable, type Failure } from './failure.ts'
@@ -48,6 +49,9 @@ export function createApp(parts: Parts): Hono<Env> {
   app.post('/v1/login', limited, loginEndpoint(parts))
   app.post('/v1/refresh', limited, refreshEndpoint(parts))
   app.post('/v1/logout', limited, logoutEndpoint(parts))
+  app.get('/v1/sessions', listSessionsEndpoint(parts))
+  app.delete('/v1/sessions', endOtherSessionsEndpoint(parts))
+  app.delete('/v1/sessions/:sid', endSessionEndpoint(parts))
   app.post('/oauth/token', limited, tokenEndpoint(parts))
   app.post('/oauth/revoke', limited, revokeEndpoint(parts))
   app.post('/oauth/introspect', limited, introspectEndpoint(parts))
@@ -72,6 +76,8 @@ export function createApp(parts: Parts): Hono<Env> {
     app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow: 'POST' }))
   for (const path of ['/v1/revocations', '/.well-known/jwks.json', ...METADATA_PATHS, '/healthz', '/readyz'])
     app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow: 'GET, HEAD' }))
+  app.all('/v1/sessions', (c) => refuse(c, { reason: 'method_not_allowed', allow: 'GET, HEAD, DELETE' }))
+  app.all('/v1/sessions/:sid', (c) => refuse(c, { reason: 'method_not_allowed', allow: 'DELETE' }))
   app.notFound((c) => refuse(c, { reason: 'not_found' }))
   app.onError((error, c) => {
     if (error instanceof StoreUnavailable) {

@@ -15,6 +15,7 @@ const levels = {
   'refresh.reused': 'error',
   'refresh.refused': 'warn',
   logout: 'info',
+  'session.ended': 'info',
   'token.revoked': 'info',
   'client.refused': 'warn',
   'check.stale': 'warn',

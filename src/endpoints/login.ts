@@ -8,6 +8,7 @@ import { mayActAs } from '../http/client-authentication.ts'
 import { readClientNetwork } from '../http/client-address.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
+import { readDevice } from '../http/device.ts'
 import { problem } from '../http/problem.ts'
 import { tokenAnswer } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
@@ -29,7 +30,8 @@ export function loginEndpoint(parts: Parts) {
     if (!client.ok) return problem(c, client.failure)
     const network = readClientNetwork(c, parts.config.clientAddressHeader)
     const addressDigest = network && (await parts.logDigest(network))
-    const attempt = { username, password, client: client.value, addressDigest, log: c.get('log') }
+    const device = readDevice(c)
+    const attempt = { username, password, client: client.value, addressDigest, device, log: c.get('log') }
     const tokens = await login(parts, attempt)
     return tokens.ok ? tokenAnswer(c, issuer, tokens.value) : problem(c, tokens.failure)
   }
@@ -55,6 +57,7 @@ interface Attempt {
   readonly password: string
   readonly client: Client
   readonly addressDigest: string | undefined
+  readonly device: string
   readonly log: Log
 }
 
@@ -108,7 +111,7 @@ async function openSession(
   { account, newHash }: { account: Account; newHash: string | undefined },
 ): Promise<Result<SessionTokens, Failure> | undefined> {
   const { store, clock, random, keyRing, liveCheck } = parts
-  const { client, log } = attempt
+  const { client, device, log } = attempt
   const { userId } = account
   const token = beginFamily(random, userId)
   const nowMs = clock.nowMs()
@@ -120,6 +123,7 @@ async function openSession(
     clientId: client.id,
     sid: token.sid,
     familyDigest: await familyDigest(token),
+    device,
     nowMs,
   })
   if (opened.status === 'changed') return undefined

@@ -1,7 +1,7 @@
 /** What the store holds, as JSON, and how it is read back. The Lua scripts are the other party to these shapes. */
 import { z } from 'zod'
 import { jsonText } from '../json-text.ts'
-import type { Account, CheckedSession, FeedEntry, FeedPage } from './store.ts'
+import type { Account, CheckedSession, FeedEntry, FeedPage, ListedSession } from './store.ts'
 
 /** Space-separated role names of visible ASCII: they become a header and a claim. */
 const roleNames = z.string().regex(/^([\x21-\x7e]+( [\x21-\x7e]+)*)?$/)
@@ -35,32 +35,48 @@ export function writeAccount({ userId, username, hash, status, roles, createdAtM
 /** An account as it is stored. */
 export const accountJson = jsonText.pipe(account)
 
-const record = jsonText.pipe(
-  z.object({
-    roles: roleNames,
-    sessions: z.array(
-      z.object({
-        sid: z.string(),
-        client: z.string(),
-        gen: z.string(),
-        auth: z.number(),
-        used: z.number(),
-        ends: z.number(),
-      }),
-    ),
-  }),
-)
+/** Its places are those of `FIELDS` in `record.lua`. */
+const storedSession = z
+  .tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.number(), z.number(), z.number(), z.string()])
+  .transform(([sid, , client, gen, , auth, used, ends, device]) => ({ sid, client, gen, auth, used, ends, device }))
 
-/** Looks for a live session in a user's record. Absent, unreadable and expired all mean no. */
-export function findLive(
-  stored: string | null,
-  { sid, nowMs, idleMs }: { readonly sid: string; readonly nowMs: number; readonly idleMs: number },
-): CheckedSession {
+const record = jsonText.pipe(z.object({ roles: roleNames, sessions: z.array(storedSession) }))
+
+/** The live sessions of a user's record, and their roles. Absent, unreadable and expired all mean none. */
+function readLive(stored: string | null, { nowMs, idleMs }: { readonly nowMs: number; readonly idleMs: number }) {
   const { data: found } = record.safeParse(stored)
   // A session without a generation is the mark of one that was ended because of reuse.
-  const session = found?.sessions.find((one) => one.sid === sid && /^\d+$/.test(one.gen))
-  if (!found || !session || nowMs >= session.ends || nowMs >= session.used + idleMs) return { status: 'ended' }
-  return { status: 'live', session: { clientId: session.client, roles: found.roles, authAtMs: session.auth } }
+  const isLive = ({ gen, ends, used }: { gen: string; ends: number; used: number }) =>
+    /^\d+$/.test(gen) && nowMs < Math.min(ends, used + idleMs)
+  return { roles: found?.roles ?? '', sessions: found?.sessions.filter(isLive) ?? [] }
+}
+
+/** Looks for a live session in a user's record. */
+export function findLive(
+  stored: string | null,
+  { sid, ...times }: { readonly sid: string; readonly nowMs: number; readonly idleMs: number },
+): CheckedSession {
+  const { roles, sessions } = readLive(stored, times)
+  const session = sessions.find((one) => one.sid === sid)
+  if (!session) return { status: 'ended' }
+  return { status: 'live', session: { clientId: session.client, roles, authAtMs: session.auth } }
+}
+
+/** The live sessions of a user's record, the one used last first. */
+export function listLive(
+  stored: string | null,
+  times: { readonly nowMs: number; readonly idleMs: number },
+): readonly ListedSession[] {
+  return readLive(stored, times)
+    .sessions.map(({ sid, client, device, auth, used, ends }) => ({
+      sid,
+      clientId: client,
+      device,
+      authAtMs: auth,
+      usedAtMs: used,
+      lastsUntilMs: Math.min(ends, used + times.idleMs),
+    }))
+    .toSorted((a, b) => b.usedAtMs - a.usedAtMs)
 }
 
 /** The most entries of a page, all buckets together: about half a megabyte. */

@@ -4,6 +4,7 @@ import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
 import deny from './lua/deny.lua'
 import denyToken from './lua/deny-token.lua'
+import endOthers from './lua/end-others.lua'
 import endSession from './lua/end-session.lua'
 import failLogin from './lua/fail-login.lua'
 import openSession from './lua/open-session.lua'
@@ -24,6 +25,7 @@ export const scripts = {
   failLogin: FLAGS + throttle + failLogin,
   openSession: FLAGS + record + throttle + openSession,
   rotate: FLAGS + record + rotate,
+  endOthers: FLAGS + record + endOthers,
   endSession: FLAGS + record + deny + endSession,
   denyToken: FLAGS + record + deny + denyToken,
   readFeed: FLAGS + readFeed,

@@ -56,6 +56,8 @@ export interface Opening {
   readonly clientId: string
   readonly sid: string
   readonly familyDigest: string
+  /** What the user may call the device, '' if unknown. At most 32 ASCII characters: the record is small. */
+  readonly device: string
   readonly nowMs: number
 }
 
@@ -81,6 +83,16 @@ export interface Ending {
   /** The access token to deny on its own, too. */
   readonly accessToken?: { readonly jti: string; readonly expMs: number } | undefined
   readonly nowMs: number
+}
+
+/** A live session, as its user sees it. */
+export interface ListedSession extends Omit<LiveSession, 'roles'> {
+  readonly sid: string
+  readonly device: string
+  /** Sign-in or last refresh. */
+  readonly usedAtMs: number
+  /** When it ends unless it is used again. */
+  readonly lastsUntilMs: number
 }
 
 /** What a live check tells of a session. */
@@ -171,6 +183,10 @@ export interface Store {
    * client's, and was left alone.
    */
   endSession(ending: Ending): Promise<'ended' | 'gone' | 'foreign'>
+  /** The live sessions of a user, the one used last first. */
+  listSessions(user: { readonly userId: string; readonly nowMs: number }): Promise<readonly ListedSession[]>
+  /** Ends all sessions of a user but `sid`, and says which. */
+  endOthers(user: { readonly userId: string; readonly sid: string; readonly nowMs: number }): Promise<readonly string[]>
   /** Denies an access token until it expires. `gone`: it, or its session, is dead already. `foreign`: it is another client's. */
   denyToken(denial: Denial): Promise<'denied' | 'gone' | 'foreign'>
   /** Is the session of this access token live, and the token not denied? One trip. */

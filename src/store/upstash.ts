@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { failed, ok, StoreUnavailable } from '../failure.ts'
 import { createKeyNames } from './keys.ts'
 import { createResilience } from './resilience.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, writeAccount } from './schema.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, listLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
@@ -63,6 +63,7 @@ export function createUpstashStore(config: StoreConfig): Store {
   const endSession = script(scripts.endSession, endReply)
   const check = script(scripts.check, checkReply)
   const readFeed = script(scripts.readFeed, page)
+  const endOthers = script(scripts.endOthers, z.array(z.string()))
   const denyToken = script(scripts.denyToken, denyReply)
   const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
@@ -105,12 +106,12 @@ export function createUpstashStore(config: StoreConfig): Store {
       return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
     },
 
-    async openSession({ account, newHash, clientId, sid, familyDigest, nowMs }) {
+    async openSession({ account, newHash, clientId, sid, familyDigest, device, nowMs }) {
       const { userId, username, hash } = account
       const endsAtMs = nowMs + config.absoluteSeconds * 1000
       const reply = await openSession(
         [keys.session(userId), keys.feed(userId), await keys.account(username), await keys.accountThrottle(username)],
-        [sid, familyDigest, clientId, hash, newHash ?? '', nowMs, idleMs, endsAtMs, ...sessionLimits],
+        [sid, familyDigest, clientId, hash, newHash ?? '', nowMs, idleMs, endsAtMs, ...sessionLimits, device],
       )
       if (reply[0] === 'wait') return { status: reply[0], waitMs: reply[1] }
       const [status, roles, ...superseded] = reply
@@ -140,6 +141,12 @@ export function createUpstashStore(config: StoreConfig): Store {
       )
       return status
     },
+
+    listSessions: async ({ userId, nowMs }) =>
+      listLive(readReply(getReply, await guarded(() => redis.get(keys.session(userId)))), { nowMs, idleMs }),
+
+    endOthers: ({ userId, sid, nowMs }) =>
+      endOthers([keys.session(userId), keys.feed(userId)], [sid, nowMs, idleMs, feedMs]),
 
     denyToken: ({ userId, sid, clientId, jti, expMs, nowMs }) =>
       denyToken(

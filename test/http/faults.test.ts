@@ -80,7 +80,7 @@ describe('a damaged value in the store', () => {
     await direct.lpush(`session:{0}:${damaged.id}`, 'not a string')
     for (let times = 0; times < 8; times++)
       expect(await refusal(await damaged.refresh(mine.refresh_token))).toBe('503 store_unavailable')
-    await direct.set(`session:{0}:${damaged.id}`, '{"roles":"","sessions":[7,{"sid":"x"}]}')
+    await direct.set(`session:{0}:${damaged.id}`, '{"roles":"","sessions":[7,{"sid":"x"},["x",null]]}')
     expect(await refusal(await damaged.refresh(mine.refresh_token))).toBe('401 session_unknown')
 
     expect((await verify(stack, theirs.access_token, '?fresh=1')).status).toBe(204)

@@ -135,7 +135,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a login does not say which session it ended',
     script: 'openSession',
-    written: "announce(KEYS[2], 'sid', ended.sid, now_ms + access_ms, window_ms)",
+    written: 'announce_end(KEYS[2], ended, now_ms, window_ms)',
     instead: '',
     story: 'two tabs, a login on a phone, a thief',
     promise: inTheFeed,
@@ -175,7 +175,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a logout is not announced',
     script: 'endSession',
-    written: "announce(KEYS[2], 'sid', sid, now_ms + access_ms, window_ms)",
+    written: 'announce_end(KEYS[2], session, now_ms, window_ms)',
     instead: '',
     story: 'two tabs, a logout in one of them',
     promise: inTheFeed,

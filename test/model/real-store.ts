@@ -142,7 +142,7 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
   const sid = idOf(letter)
   switch (call.verb) {
     case 'open':
-      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, nowMs })).status
+      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs })).status
     case 'rotate': {
       const { generation, attempt, clientId } = call
       const turn = { userId, sid, generation, familyDigest: sid, clientIds: [clientId], nowMs }

@@ -170,7 +170,14 @@ describe.each(storeForms)('the rotation table $name', ({ scriptForm, cluster, bu
     const owner = await newUser()
     const sid = 'repeated-sid-000000000'
     await owner.open(store, T0)
-    const opening = { account: owner.account, clientId: 'app', sid, familyDigest: 'd'.repeat(22), nowMs: T0 + 1 }
+    const opening = {
+      account: owner.account,
+      clientId: 'app',
+      sid,
+      familyDigest: 'd'.repeat(22),
+      device: '',
+      nowMs: T0 + 1,
+    }
     const first = await store.openSession(opening)
     expect(await store.openSession(opening)).toEqual({ ...first, superseded: [] })
     expect(await store.createAccount(owner.account)).toBe('created')

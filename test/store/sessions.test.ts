@@ -57,7 +57,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
 
     it('are not opened when the account changed between the check of the password and now', async () => {
       const user = await newUser(store)
-      const opening = { clientId: 'app', sid: 's'.repeat(22), familyDigest: 'd'.repeat(22), nowMs: T0 }
+      const opening = { clientId: 'app', sid: 's'.repeat(22), familyDigest: 'd'.repeat(22), device: '', nowMs: T0 }
       const changed = { ...user.account, hash: 'another hash' }
       expect(await store.openSession({ ...opening, account: changed })).toEqual({ status: 'changed' })
 

@@ -97,7 +97,14 @@ export async function storeUser(store: Store, { buckets = 1 }: { buckets?: numbe
     keys: createKeyNames(buckets),
     async open(at, nowMs, sid = mintId(systemRandom)) {
       const familyDigest = mintId(systemRandom)
-      const opened = await at.openSession({ account, clientId: 'app', sid, familyDigest, nowMs })
+      const opened = await at.openSession({
+        account,
+        clientId: 'app',
+        sid,
+        familyDigest,
+        device: 'Firefox on Linux',
+        nowMs,
+      })
       if (opened.status !== 'opened') throw new Error('the session was not opened')
       return {
         sid,

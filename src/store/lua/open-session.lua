@@ -1,7 +1,7 @@
 -- open-session: a login. Ends the least recently used sessions beyond the limit.
 -- KEYS[1] session record  KEYS[2] revocation feed  KEYS[3] account  KEYS[4] throttle of the account
 -- ARGV    sid, family digest, client, hash that was checked, hash to put in its place ('' to keep it),
---         now_ms, idle_ms, ends_ms, limit of sessions, window_ms
+--         now_ms, idle_ms, ends_ms, limit of sessions, window_ms, device ('' if unknown)
 -- returns {'opened', roles, sid ended, ...}
 --      or {'changed'}: the account is not the one whose password was checked
 --      or {'wait', ms}: too many passwords went wrong while this one was checked
@@ -40,7 +40,7 @@ while #kept >= limit do
 end
 kept[#kept + 1] = {
   sid = sid, digest = digest, client = client, gen = string.format('%010d', 0), attempt = NO_ATTEMPT,
-  auth = now_ms, used = now_ms, ends = ends_ms,
+  auth = now_ms, used = now_ms, ends = ends_ms, device = ARGV[11],
 }
 redis.call('DEL', KEYS[4])
 save(KEYS[1], { roles = account.roles, sessions = kept }, now_ms, idle_ms)

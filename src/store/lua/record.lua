@@ -1,16 +1,32 @@
 -- record: what all session scripts share; put in front of each of them by scripts.ts.
 --
--- A user's record is JSON: {roles, sessions: [{sid, digest, client, gen, attempt, auth, used, ends}]}
+-- A user's record is JSON: {roles, sessions: [[sid, digest, client, gen, attempt, auth, used, ends, device]]}. A session is a
+-- list and not an object because names would be a quarter of its bytes; the scripts see it by these names:
 --   digest   of the family secret, base64url
 --   gen      generation, ten decimal digits, so that the record's size never changes; or REUSED
 --   attempt  digest of the Idempotency-Key that made this generation, or NO_ATTEMPT (same length)
 --   auth     when the user signed in, used: last rotation, ends: absolute expiry; milliseconds since the epoch
+--   device   what the user may call it, as in `Firefox on Linux`
+local FIELDS = { 'sid', 'digest', 'client', 'gen', 'attempt', 'auth', 'used', 'ends', 'device' }
 local NO_ATTEMPT = string.rep('-', 22)
 -- A session that was ended because of reuse stays as a mark, so that a repeated call is told of the reuse again.
 local REUSED = string.rep('-', 10)
 
+local function unpack_session(values)
+  local session = {}
+  if type(values) ~= 'table' then return session end
+  for i, name in ipairs(FIELDS) do session[name] = values[i] end
+  return session
+end
+
+local function pack_session(session)
+  local values = {}
+  for i, name in ipairs(FIELDS) do values[i] = session[name] end
+  return values
+end
+
 local function is_session(value)
-  return type(value) == 'table' and type(value.gen) == 'string' and type(value.auth) == 'number'
+  return type(value.gen) == 'string' and type(value.auth) == 'number'
     and type(value.used) == 'number' and type(value.ends) == 'number'
 end
 
@@ -21,8 +37,9 @@ local function load(key)
   local record = { roles = '', sessions = {} }
   if not readable or type(stored) ~= 'table' or type(stored.sessions) ~= 'table' then return record end
   record.roles = stored.roles
-  for _, value in ipairs(stored.sessions) do
-    if is_session(value) then record.sessions[#record.sessions + 1] = value end
+  for _, values in ipairs(stored.sessions) do
+    local session = unpack_session(values)
+    if is_session(session) then record.sessions[#record.sessions + 1] = session end
   end
   return record
 end
@@ -51,7 +68,9 @@ local function save(key, record, now_ms, idle_ms)
   local record_last_ms = now_ms
   for _, session in ipairs(record.sessions) do record_last_ms = math.max(record_last_ms, last_ms(session, idle_ms)) end
   if #record.sessions == 0 then return redis.call('DEL', key) end
-  redis.call('SET', key, cjson.encode(record), 'PX', string.format('%.0f', record_last_ms - now_ms + DAY_MS))
+  local stored = { roles = record.roles, sessions = {} }
+  for i, session in ipairs(record.sessions) do stored.sessions[i] = pack_session(session) end
+  redis.call('SET', key, cjson.encode(stored), 'PX', string.format('%.0f', record_last_ms - now_ms + DAY_MS))
 end
 
 -- How far clocks may be apart: those of two servers, or a server's and a verifier's. What is dead is remembered for so much
