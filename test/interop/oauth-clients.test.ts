@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { badTokens } from '../support/bad-tokens.ts'
 import { apiSecret, audience, backendSecret, issuer, startStack, type Stack } from '../support/stack.ts'
 import { basic, bearer, createUser, json, password, readTokens } from '../support/user.ts'
 
@@ -61,6 +62,17 @@ describe('oauth4webapi', () => {
     const revoked = await oauth.revocationRequest(server, app, oauth.None(), tokens.refresh_token ?? '', options)
     await oauth.processRevocationResponse(revoked)
     expect(await introspect()).toEqual({ active: false })
+  })
+
+  it('validates no bad access token of eleven kinds', async () => {
+    const server = await discover()
+    const tokens = await (await createUser(stack)).login()
+    const validate = (token: string) =>
+      oauth.validateJwtAccessToken(server, new Request(`${audience}/accounts`, bearer(token)), audience, options)
+    const bad = await badTokens(stack, tokens)
+    expect(bad).toHaveLength(11)
+    for (const { name, token } of bad) await expect(validate(token), name).rejects.toBeInstanceOf(Error)
+    expect((await validate(tokens.access_token)).sid).toBe(tokens.session_id)
   })
 
   it.each([
