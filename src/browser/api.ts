@@ -89,7 +89,7 @@ export type Outcome =
 /**
  * No access token can be had. `code` is that of the status: `signed_out`, `session_superseded`, `session_expired` and so
  * on; while `offline`, when the session is kept, that of the last failure, such as `unreachable` or `store_unavailable`.
- * Or it is `origin_not_listed`: see `apis` in the options.
+ * Or it is `origin_not_listed`: see `apis` in the options; or `session_changed`: somebody else signed in during the call.
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError'

@@ -16,9 +16,11 @@ export function createAuthorizedFetch({ send, origins, usableToken, replace }: P
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init)
     const { origin } = new URL(request.url)
-    if (!origins.includes(origin))
-      throw new SessionError('origin_not_listed', `${origin} gets no token: add it to \`apis\` of createSession.`)
-    const token = await usableToken()
+    if (!origins.includes(origin)) throw new SessionError('origin_not_listed', `${origin} is none of the apis.`)
+    const { signal } = request
+    const abandoned = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    signal.throwIfAborted()
+    const token = await Promise.race([usableToken(), abandoned])
     // A body can be sent only once: the copy goes first.
     const answer = await send(bearing(token, request.clone()))
     if (answer.status !== 401) return answer

@@ -9,7 +9,7 @@ export function createFeed(): Feed {
   const listeners = new Set<(event: SessionEvent) => void>()
   return {
     emit(event) {
-      for (const listener of listeners)
+      for (const listener of new Set(listeners))
         try {
           listener(event)
         } catch (error) {

@@ -25,6 +25,8 @@ export function createMemory({ shared, wallMs, newId }: Surroundings, name: stri
     note(sessionId, leftMs) {
       seen = `${sessionId} ${Math.round(wallMs() + leftMs)}`
       shared.set(name, seen)
+      // Now, while there is room: a full storage still lets a value be replaced.
+      if (!shared.get(attemptName)) shared.set(attemptName, newId())
     },
     noteShared: () => void (seen = shared.get(name)),
     mayBeHadFromOthers() {
@@ -37,7 +39,7 @@ export function createMemory({ shared, wallMs, newId }: Surroundings, name: stri
       return key
     },
     attemptIsOver(key) {
-      if (shared.get(attemptName) === key) shared.set(attemptName, undefined)
+      if (shared.get(attemptName) === key) shared.set(attemptName, newId())
     },
     forget() {
       shared.set(name, undefined)

@@ -5,11 +5,11 @@ import { exclusively } from './exclusive.ts'
 import { createFeed } from './feed.ts'
 import { createMemory } from './memory.ts'
 import type { Message } from './messages.ts'
-import { startStopwatch } from './stopwatch.ts'
+import { startStopwatch, type Stopwatch } from './stopwatch.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTabs } from './tabs.ts'
-import { createToken, describeToken, isDue, isUsable, type Token, type TokenOptions } from './token.ts'
-import { createWire, readFailure, readGrant, readRefreshAnswer, SIGNED_OUT } from './wire.ts'
+import { createToken, describeToken, isDue, isUsable, type Token } from './token.ts'
+import { createWire, readFailure, readGrant, readRefreshAnswer, REFRESH, SIGNED_OUT } from './wire.ts'
 import type { Ending, Failing, Grant } from './wire.ts'
 
 /** How long to wait for a token of another tab's, where there may be another tab: the price of each reload. */
@@ -42,6 +42,7 @@ export function openSession(
   let renewing: Promise<void> | undefined
   let isClosed = false
   let callOffLook = () => {}
+  let sinceRejection = () => Infinity
 
   const tabs = createTabs(around, name, hear)
   const stopWaking = around.onWake((why) => {
@@ -54,8 +55,9 @@ export function openSession(
   const hasEnded = () => status.kind !== 'offline' && 'code' in status
   const usable = () => (isUsable(token) ? token : undefined)
 
-  function hold(grant: Grant, type: 'signed-in' | 'refreshed' | 'shared', tokenOptions?: TokenOptions): void {
-    token = createToken(around, grant, tokenOptions)
+  function hold(grant: Grant, type: 'signed-in' | 'refreshed' | 'shared', since?: Stopwatch): void {
+    if (token && token.sessionId !== grant.sessionId) endedId = token.sessionId
+    token = createToken(around, grant, since)
     status = describeToken(around, token)
     backoff.reset()
     if (type === 'shared') memory.noteShared()
@@ -82,7 +84,8 @@ export function openSession(
   /** Ends the session for all tabs: the service has said so. */
   function endForAll(ending: Ending): void {
     const sessionId = token?.sessionId ?? memory.sessionId() ?? ''
-    memory.forget()
+    // Unless that is of a newer one by now.
+    if (memory.sessionId() === sessionId) memory.forget()
     end(ending, sessionId)
     tabs.tell({ type: 'ended', sessionId, ...ending })
   }
@@ -137,11 +140,12 @@ export function openSession(
     if (!isNeeded() || backoff.leftMs() > 0) return
     const since = startStopwatch(around)
     const key = memory.attempt()
-    const answer = readRefreshAnswer(await call('/v1/refresh', { client_id: clientId }, { 'Idempotency-Key': key }))
+    const answer = readRefreshAnswer(await call(REFRESH, { client_id: clientId }, { 'Idempotency-Key': key }))
     if (answer.kind !== 'failed') memory.attemptIsOver(key)
     switch (answer.kind) {
       case 'granted':
-        return hold(answer.grant, 'refreshed', { since, afterRejection: rejected !== undefined })
+        // An answer that was long in coming must not bring back a session that has been left.
+        return answer.grant.sessionId === endedId ? undefined : hold(answer.grant, 'refreshed', since)
       case 'ended':
         // Unless somebody has signed in meanwhile: then it was the cookie of the session before that was refused.
         if (token === before || !usable()) endForAll(answer.status)
@@ -186,17 +190,24 @@ export function openSession(
   }
 
   async function usableToken(): Promise<Token> {
+    const shown = token
     const renewal = renewIfDue()
     const held = usable() ?? (await renewal, usable())
+    if (held && held.sessionId !== (shown ?? held).sessionId)
+      throw new SessionError('session_changed', 'Somebody else signed in.')
     if (held) return held
     const { code, message } = 'code' in status ? status : SIGNED_OUT
     throw new SessionError(code, message)
   }
 
   async function replace(rejected: Token): Promise<Token | undefined> {
-    const isSuspect = rejected.afterRejection && rejected.ageMs() < REJECTION_MS
-    if (token === rejected && !isSuspect && backoff.leftMs() === 0) await renew(rejected)
-    return token === rejected ? undefined : usable()
+    if (token === rejected && !renewing && sinceRejection() > REJECTION_MS && backoff.leftMs() === 0) {
+      sinceRejection = startStopwatch(around)
+      void renew(rejected)
+    }
+    await renewing
+    // Never as somebody else.
+    return token !== rejected && token?.sessionId === rejected.sessionId ? usable() : undefined
   }
 
   if (memory.sessionId()) void askAfresh()
@@ -211,7 +222,7 @@ export function openSession(
         const grant = readGrant(reply)
         if (!grant) return readFailure(reply)
         memory.forget()
-        hold(grant, 'signed-in', { since })
+        hold(grant, 'signed-in', since)
         return { ok: true }
       }),
     async signUp(username, password) {

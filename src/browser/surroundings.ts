@@ -45,7 +45,7 @@ export function browserSurroundings(): Surroundings {
     wallMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     random: () => Math.random(),
-    newId: () => crypto.randomUUID(),
+    newId: () => crypto.getRandomValues(new Uint32Array(4)).join('-'),
     after(ms, act) {
       const timer = setTimeout(act, ms)
       return () => clearTimeout(timer)
@@ -83,10 +83,15 @@ function createShelf(): Shelf {
 }
 
 function openChannel(name: string, onMessage: (message: unknown) => void): Channel {
-  if (!globalThis.BroadcastChannel) return { post: () => {}, close: () => {} }
-  const channel = new BroadcastChannel(name)
-  channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => onMessage(data))
-  return { post: channel.postMessage.bind(channel), close: channel.close.bind(channel) }
+  try {
+    const channel = new BroadcastChannel(name)
+    channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => onMessage(data))
+    // Under Node, where pages may be rendered, it would keep the process alive.
+    Object(channel).unref?.()
+    return { post: channel.postMessage.bind(channel), close: channel.close.bind(channel) }
+  } catch {
+    return { post: () => {}, close: () => {} }
+  }
 }
 
 function onWake(listener: (why: Wake) => void): () => void {

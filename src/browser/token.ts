@@ -12,8 +12,6 @@ export interface Token {
   readonly leftMs: () => number
   /** How long until a new one should be fetched; negative when that is due. */
   readonly dueInMs: () => number
-  /** Fetched because an API had refused the one before. */
-  readonly afterRejection: boolean
 }
 
 /** A token with less time left may be over by the time the API reads it. */
@@ -21,16 +19,11 @@ const MARGIN_MS = 5000
 /** A new token is fetched this long before the old one ends, or a third of its life, less up to half for jitter. */
 const LEAD_MS = 60_000
 
-export interface TokenOptions {
-  /** Runs since before the token was issued, so that it never seems younger than it is. */
-  readonly since?: Stopwatch | undefined
-  readonly afterRejection?: boolean
-}
-
 export function createToken(
   around: Surroundings,
   { token, sessionId, lifetimeMs }: Grant,
-  { since = startStopwatch(around), afterRejection = false }: TokenOptions = {},
+  /** Runs since before the token was issued, so that it never seems younger than it is. */
+  since: Stopwatch = startStopwatch(around),
 ): Token {
   const leadMs = Math.min(LEAD_MS, lifetimeMs / 3) * (0.5 + around.random() / 2)
   return {
@@ -39,7 +32,6 @@ export function createToken(
     ageMs: since,
     leftMs: () => lifetimeMs - since(),
     dueInMs: () => lifetimeMs - leadMs - since(),
-    afterRejection,
   }
 }
 

@@ -31,10 +31,16 @@ export interface Reply {
   readonly retryAfterMs?: number | undefined
 }
 
-/** The service answers within a second even when its store is down; after this nothing more is coming. */
+/**
+ * The service answers within a second even when its store is down; only a sign-in may have to wait its turn. A refresh is given
+ * up before others stop waiting for it: the cookie of a late answer would take the place of a newer one.
+ */
 const TIMEOUT_MS = 15_000
+const REFRESH_TIMEOUT_MS = 4500
 /** A longer `Retry-After` is a mistake, or a date read by a clock that is wrong. */
 const RETRY_AFTER_LIMIT_MS = 300_000
+
+export const REFRESH = '/v1/refresh'
 
 /** The only codes that sign a user out. */
 const ENDINGS = new Map<string, Ending['kind']>([
@@ -48,7 +54,7 @@ const ENDINGS = new Map<string, Ending['kind']>([
 export function createWire(around: Surroundings, issuer: string) {
   return async (path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Reply> => {
     const giveUp = new AbortController()
-    const callOff = around.after(TIMEOUT_MS, () => giveUp.abort())
+    const callOff = around.after(path === REFRESH ? REFRESH_TIMEOUT_MS : TIMEOUT_MS, () => giveUp.abort())
     try {
       const answer = await around.fetch(new URL(path, issuer).href, {
         method: 'POST',

@@ -29,7 +29,8 @@ let lastUser = rememberedUser()
 function viewOf(status: SessionStatus): View {
   switch (status.kind) {
     case 'restoring':
-      return view === 'session' ? view : 'restoring'
+      // Not what the session before it showed: this may turn out to be another user's.
+      return 'restoring'
     case 'signed-in':
     case 'offline':
       return 'session'

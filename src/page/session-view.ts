@@ -81,6 +81,10 @@ export function createSessionView(session: Session): SessionView {
   }, TICK_MS)
   return {
     update(status) {
+      if (status.kind !== 'signed-in' && status.kind !== 'offline') {
+        shownToken = ''
+        at('claims').replaceChildren()
+      }
       write(at('session-title'), titleFor(status, rememberedUser(counts.sessionId)))
       showTrouble(status)
       write(at('refreshes'), String(counts.refreshes))
