@@ -4,7 +4,7 @@ import { finding, type Finding } from './finding.ts'
 import { sessionOf, type Timeline } from './timeline.ts'
 
 /** While these last, no reply of the store reaches any server. */
-const absences: readonly FaultKind[] = ['bridge-hung', 'replies-lost', 'connections-refused']
+const absences: ReadonlySet<FaultKind> = new Set(['bridge-hung', 'replies-lost', 'connections-refused'])
 
 /** A balancer notices a dead server, and a client its broken connection, a little later. */
 const INTERRUPTION_GRACE_MS = 3000
@@ -23,13 +23,15 @@ const expected: Readonly<Record<Operation['kind'], readonly number[]>> = {
 export function checkAnswers(timeline: Timeline): Finding[] {
   const retries = new Map(timeline.operations.map((operation) => [operation.retryOf, operation]))
   const issued = readIssued(timeline)
-  return timeline.operations.flatMap((operation) => [
-    ...checkStatus(operation),
-    ...checkTime(timeline, operation),
-    ...checkInterruption(timeline, operation, retries.get(operation.id)),
-    ...checkAbsence(timeline, operation),
-    ...checkIssued(timeline, operation, issued),
-  ])
+  return timeline.operations.flatMap((operation) =>
+    [
+      checkStatus(operation),
+      checkTime(timeline, operation),
+      checkInterruption(timeline, operation, retries.get(operation.id)),
+      checkAbsence(timeline, operation),
+      checkIssued(timeline, operation, issued),
+    ].flat(),
+  )
 }
 
 /** Without an answer of the service: none at all, or one that the balancer made up. */
@@ -81,7 +83,7 @@ function checkAbsence(timeline: Timeline, operation: Operation): Finding[] {
   const sign = timeline.lifeSign(operation)
   if (!sign) return []
   const absence = timeline.faults.find(
-    ({ kind, beginMs, endMs }) => absences.includes(kind) && sign.fromMs > beginMs && sign.toMs < endMs,
+    ({ kind, beginMs, endMs }) => absences.has(kind) && sign.fromMs > beginMs && sign.toMs < endMs,
   )
   if (!absence) return []
   const what = `${operation.kind} was answered ${operation.status}${operation.check ? ` (${operation.check})` : ''} while no reply of the store could arrive (${absence.kind}).`

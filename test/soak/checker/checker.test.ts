@@ -290,7 +290,7 @@ describe('an answer', () => {
     const killed = fault('server-killed', [50, 4000], { target: 'server-1' })
     expect(broken(killed, none(1), logout(2, 'a', { retryOf: 1 }))).toEqual([])
     expect(broken(killed, none(1), none(2, { retryOf: 1 }))).toEqual([['not-cured-by-one-retry', [1, 2]]])
-    const another = fault('server-killed', [60, 4000], { target: 'server-2' }).map((line) => ({ ...line, id: 8 }))
+    const another = fault('server-killed', [60, 4000], { target: 'server-2', id: 8 })
     expect(broken(killed, another, none(1), none(2, { retryOf: 1 }))).toEqual([])
   })
 })

@@ -16,10 +16,11 @@ const endings: Readonly<Record<string, Ending>> = {
 }
 
 export function checkRefusals(timeline: Timeline): Finding[] {
-  return [...timeline.byUser.values()].flatMap((operations) => [
-    ...operations.filter(isLogout).flatMap((refusal) => explainLogout(timeline, operations, refusal)),
-    ...operations.filter(isRefusedCheck).flatMap((refusal) => explainCheck(timeline, operations, refusal)),
-  ])
+  return [...timeline.byUser.values()].flatMap((operations) => {
+    const logouts = operations.filter(isLogout).flatMap((refusal) => explainLogout(timeline, operations, refusal))
+    const checks = operations.filter(isRefusedCheck).flatMap((refusal) => explainCheck(timeline, operations, refusal))
+    return [logouts, checks].flat()
+  })
 }
 
 /** A client that follows the rules is signed out by a refusal of its refresh token alone. */

@@ -16,11 +16,10 @@ interface Session {
 export function checkSessions(timeline: Timeline): Finding[] {
   return [...timeline.byUser.values()].flatMap((operations) => {
     const sessions = [...readSessions(timeline, operations).values()]
-    return [
-      ...checkPairs(timeline, sessions),
-      ...sessions.flatMap((session) => [...checkEnd(timeline, session), ...checkGenerations(timeline, session)]),
-      ...checkDenials(timeline, operations),
-    ]
+    const pairs = checkPairs(timeline, sessions)
+    const ends = sessions.flatMap((session) => checkEnd(timeline, session))
+    const generations = sessions.flatMap((session) => checkGenerations(timeline, session))
+    return [pairs, ends, generations, checkDenials(timeline, operations)].flat()
   })
 }
 
