@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type CommandRunner, createCommandRunner, UnreachableStoreError } from './command-runner.ts'
+import { type CommandRunner, createCommandRunner, type SentinelGroup, UnreachableStoreError } from './command-runner.ts'
 import { createScriptDialect, type ScriptForm } from './script-dialect.ts'
 import { type CommandPath, isCommandPath, parseCommands } from './upstash-protocol.ts'
 
@@ -10,7 +10,8 @@ import { type CommandPath, isCommandPath, parseCommands } from './upstash-protoc
 const bodyLimitBytes = 10 * 1024 * 1024
 
 export interface BridgeOptions {
-  redisUrl: string
+  /** `redis://…`, or the sentinels that know where the primary is. */
+  redisUrl: string | SentinelGroup
   /** The Bearer token clients must present. */
   token: string
   /** A free one by default. */
@@ -34,7 +35,8 @@ export interface Bridge {
 
 /**
  * Listens on 127.0.0.1. With Redis away it starts and answers 503, and works as soon as Redis does. With Redis hung a
- * request stays open until the client gives up; its commands may still be applied, as they may be at Upstash.
+ * request stays open until the client gives up; its commands may still be applied, as they may be at Upstash. While
+ * sentinels elect another primary it answers 503.
  */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const { redisUrl, token, port: wantedPort = 0, scriptForm = 'strict', onRequest } = options

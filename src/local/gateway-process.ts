@@ -31,6 +31,8 @@ export interface GatewayProcess {
   readonly pid: number
   /** Settles when it has ended, for whatever reason. */
   readonly exited: Promise<void>
+  /** Ends it as a crash would (SIGKILL), and waits until it is gone. */
+  readonly kill: () => Promise<void>
   /** Ends it without waiting for requests under way, by force if that takes long, and waits until it is gone. */
   readonly stop: () => Promise<void>
 }
@@ -126,7 +128,11 @@ async function startOn(port: number, { name, options, describeArgs }: Starting):
     await stop()
     throw new GatewayStartError(`${name} did not start:\n${printed.join('\n')}`)
   }
-  return { url: `http://127.0.0.1:${port}`, port, pid: child.pid ?? 0, exited: closed, stop }
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await closed
+  }
+  return { url: `http://127.0.0.1:${port}`, port, pid: child.pid ?? 0, exited: closed, kill, stop }
 }
 
 /** Both write their process id after they have bound their ports: the file proves that it is they who listen. */

@@ -18,11 +18,16 @@ export interface RedisChild {
 
 /**
  * Starts redis-server. The configuration goes over standard input, because command lines are public and files stay.
+ * A sentinel must have a file of its own, named in `args`.
  *
  * @throws when the binary cannot be started
  */
-export async function spawnRedis(binary: RedisBinary, config: string[]): Promise<RedisChild> {
-  const child = spawn(binary.path, ['-'], { env: binary.env, stdio: ['pipe', 'pipe', 'pipe'] })
+export async function spawnRedis(
+  binary: RedisBinary,
+  config: readonly string[],
+  args: readonly string[] = ['-'],
+): Promise<RedisChild> {
+  const child = spawn(binary.path, args, { env: binary.env, stdio: ['pipe', 'pipe', 'pipe'] })
   const lines: string[] = []
   const listen = (text: string) => {
     lines.push(...text.split('\n').filter((line) => line.trim() !== ''))

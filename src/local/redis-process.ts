@@ -17,6 +17,8 @@ export interface StartRedisOptions {
   persist: boolean
   /** A free one by default. */
   port?: number
+  /** A random one by default. */
+  password?: string
   /** Further lines of configuration, such as `maxmemory 10mb`. */
   extraConfig?: string[]
 }
@@ -27,6 +29,8 @@ export interface RedisProcess {
   readonly port: number
   /** Of the redis-server last started. */
   readonly pid: number
+  /** Settles when the redis-server last started has ended, for whatever reason. */
+  readonly exited: Promise<void>
   /** Keeps it from answering while its connections stay open (SIGSTOP). */
   pause: () => void
   resume: () => void
@@ -64,7 +68,7 @@ const askIntervalMs = 50
  * @throws {RedisStartError} when redis-server ends instead of answering
  */
 export async function startRedis(options: StartRedisOptions): Promise<RedisProcess> {
-  const settings = { ...options, password: randomBytes(24).toString('hex') }
+  const settings = { ...options, password: options.password ?? randomBytes(24).toString('hex') }
   let running = await start(settings)
   const { port, url } = running
   const self: RedisProcess = {
@@ -72,6 +76,9 @@ export async function startRedis(options: StartRedisOptions): Promise<RedisProce
     port,
     get pid() {
       return running.child.pid
+    },
+    get exited() {
+      return running.gone
     },
     pause: () => running.child.signal('SIGSTOP'),
     resume: () => running.child.signal('SIGCONT'),

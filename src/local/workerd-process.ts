@@ -19,6 +19,8 @@ export interface WorkerdProcess {
   readonly pid: number
   /** Settles when it has ended, for whatever reason. */
   readonly exited: Promise<void>
+  /** Ends it as a crash would (SIGKILL), and waits until it is gone. */
+  readonly kill: () => Promise<void>
   /** Ends it and waits until it is gone. */
   readonly stop: () => Promise<void>
 }
@@ -59,16 +61,17 @@ export async function startWorkerd({ bundle, env, port = 0, onLine }: StartWorke
     readListen(child),
     exited.then(() => Promise.reject(new Error(`workerd did not start:\n${printed.join('\n')}`))),
   ]).finally(() => rm(configFile))
-  const pid = child.pid ?? 0
+  const endBy = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    await exited
+  }
   return {
     url: `http://127.0.0.1:${listening}`,
     port: listening,
-    pid,
+    pid: child.pid ?? 0,
     exited,
-    async stop() {
-      child.kill('SIGTERM')
-      await exited
-    },
+    kill: () => endBy('SIGKILL'),
+    stop: () => endBy('SIGTERM'),
   }
 }
 

@@ -24,6 +24,9 @@ export async function startTestRedis({ extraConfig = [] }: { extraConfig?: strin
     get pid() {
       return redis.pid
     },
+    get exited() {
+      return redis.exited
+    },
     async stop() {
       await redis.stop()
       await rm(folder, { recursive: true, force: true })
