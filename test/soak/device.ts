@@ -42,7 +42,10 @@ export function createDevice({ recorder, apiSecret, isRunning }: DeviceParts, us
     user,
     as,
     kind,
-    ...(shown && { sid: shown.sid, ...(kind === 'refresh' || kind === 'logout' ? { generation: shown.generation } : { jti: shown.jti }) }),
+    ...(shown && {
+      sid: shown.sid,
+      ...(kind === 'refresh' || kind === 'logout' ? { generation: shown.generation } : { jti: shown.jti }),
+    }),
   })
 
   /** Repeats a request until the service has answered it, other than by asking for patience. */
@@ -93,7 +96,10 @@ export function createDevice({ recorder, apiSecret, isRunning }: DeviceParts, us
   }
 
   const refreshRequest = (shown: Session, attempt: string) =>
-    ['/v1/refresh', json({ refresh_token: shown.refreshToken, client_id: 'app' }, { 'Idempotency-Key': attempt })] as const
+    [
+      '/v1/refresh',
+      json({ refresh_token: shown.refreshToken, client_id: 'app' }, { 'Idempotency-Key': attempt }),
+    ] as const
 
   async function askRefresh(as: Intent['as'], shown: Session, attempt: string): Promise<Outcome> {
     return recorder.send({ ...intent('refresh', as, shown), attempt }, ...refreshRequest(shown, attempt))
@@ -102,7 +108,10 @@ export function createDevice({ recorder, apiSecret, isRunning }: DeviceParts, us
   async function refresh(): Promise<void> {
     if (!session) return
     const attempt = randomUUID()
-    const outcome = await insist({ ...intent('refresh', 'owner', session), attempt }, ...refreshRequest(session, attempt))
+    const outcome = await insist(
+      { ...intent('refresh', 'owner', session), attempt },
+      ...refreshRequest(session, attempt),
+    )
     if (outcome.session) keep(outcome.session)
     // Only this means that the session is over; anything else leaves it as it was.
     else if (outcome.operation.status === 401) drop()
@@ -133,7 +142,11 @@ export function createDevice({ recorder, apiSecret, isRunning }: DeviceParts, us
     async signOut() {
       if (!session) return
       const ended = session
-      const { operation } = await insist(intent('logout', 'owner', ended), '/v1/logout', json({ refresh_token: ended.refreshToken }))
+      const { operation } = await insist(
+        intent('logout', 'owner', ended),
+        '/v1/logout',
+        json({ refresh_token: ended.refreshToken }),
+      )
       if (operation.status === 204) drop()
     },
 

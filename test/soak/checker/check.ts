@@ -25,6 +25,8 @@ export interface Report {
   readonly signingKeys: number
   /** Requests without an answer of the service, all of them cured by repeating them. */
   readonly interruptions: number
+  /** The longest time from a primary's end to the next write that was acknowledged. */
+  readonly failoverMs: number | undefined
   readonly slowestMs: number
   readonly slowestHashedMs: number
   readonly unavailableShare: number
@@ -56,6 +58,7 @@ export function check(history: History): Report {
     recovered: turns['recovered'] ?? 0,
     signingKeys: new Set(operations.flatMap(({ gained }) => gained?.kid ?? [])).size,
     interruptions: operations.filter(isInterrupted).length,
+    failoverMs: readFailoverMs(timeline),
     slowestMs: slowest(operations.filter(({ kind }) => kind !== 'login')),
     slowestHashedMs: slowest(operations.filter(({ kind }) => kind === 'login')),
     unavailableShare: operations.filter(({ status }) => status === 503).length / Math.max(1, operations.length),
@@ -81,4 +84,17 @@ function readFaultTotals({ faults }: Timeline): Report['faults'] {
     const ofKind = faults.filter((fault) => fault.kind === kind && Number.isFinite(fault.endMs))
     return { kind, times: ofKind.length, totalMs: ofKind.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0) }
   })
+}
+
+/** Whoever kills it takes a moment to say so: a write that began in that moment may have been the last one before. */
+const KILL_MS = 200
+
+function readFailoverMs({ faults, operations }: Timeline): number | undefined {
+  const writes = operations.filter(({ kind, status }) => status === 200 && (kind === 'refresh' || kind === 'login'))
+  const kills = faults.filter(({ kind }) => kind === 'primary-killed')
+  const gaps = kills.flatMap(({ beginMs }) => {
+    const later = writes.filter(({ startMs }) => startMs > beginMs + KILL_MS).map(({ endMs }) => endMs)
+    return later.length > 0 ? [later.reduce((a, b) => Math.min(a, b)) - beginMs] : []
+  })
+  return gaps.length > 0 ? Math.max(...gaps) : undefined
 }
