@@ -150,12 +150,15 @@ async function loseRecord({ stage, quietUsernames }: FaultParts, { target }: Pla
   const users = quietUsernames.filter((_, index) => index % 2 === 0)
   const user = users[target % users.length] ?? ''
   mark('begin', { user })
-  const removed = await stage.records.remove(user).then(
-    () => true,
-    () => false,
-  )
-  // Without its end the fault makes no promise.
-  if (removed) mark('end', { user })
+  // The store may be away just now.
+  for (;;) {
+    try {
+      await stage.records.remove(user)
+      return mark('end', { user })
+    } catch {
+      await delay(100)
+    }
+  }
 }
 
 /** What a failover to a replica that lags behind would do to one user. */

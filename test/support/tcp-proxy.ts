@@ -8,7 +8,7 @@ import { connect, createServer, type Socket } from 'node:net'
  * - `refuse` breaks it at once
  * - `drop-replies` forwards the request, waits until its answer comes, and breaks the connection instead of answering
  * - `drop-one-reply` does that once, and passes everything from then on
- * - `delay` forwards both ways, half a second late
+ * - `delay` forwards both ways, 350 ms late
  * - `garbage` answers with a web page and forwards nothing
  */
 export type TcpProxyMode = 'pass' | 'hang' | 'refuse' | 'drop-replies' | 'drop-one-reply' | 'delay' | 'garbage'
@@ -25,8 +25,8 @@ export interface TcpProxyOptions {
   delayMs?: number
 }
 
-/** Both ways together, a reply is later than any store call waits for. */
-const LATE_MS = 500
+/** Both ways together, some replies are just in time for a store call's deadline of 800 ms and some are not. */
+const LATE_MS = 350
 
 const page = '<!doctype html><title>Welcome</title><h1>Please sign in to the network</h1>'
 const garbage = [

@@ -3,6 +3,18 @@ import type { FaultKind, Operation } from '../history.ts'
 import { finding, type Finding } from './finding.ts'
 import { sessionOf, type Timeline } from './timeline.ts'
 
+/** While these last, and for a moment after, the store may seem to be away. */
+const outages: ReadonlySet<FaultKind> = new Set([
+  'bridge-hung',
+  'replies-lost',
+  'replies-delayed',
+  'connections-refused',
+  'redis-restarted',
+  'primary-killed',
+])
+/** A circuit breaker lets a call through a second after the last one failed, and that one may have been under way before. */
+const OUTAGE_GRACE_MS = 3000
+
 /** While these last, no reply of the store reaches any server. */
 const absences: ReadonlySet<FaultKind> = new Set(['bridge-hung', 'replies-lost', 'connections-refused'])
 
@@ -26,6 +38,7 @@ export function checkAnswers(timeline: Timeline): Finding[] {
   return timeline.operations.flatMap((operation) =>
     [
       checkStatus(operation),
+      checkOutage(timeline, operation),
       checkTime(timeline, operation),
       checkInterruption(timeline, operation, retries.get(operation.id)),
       checkAbsence(timeline, operation),
@@ -47,6 +60,18 @@ function checkStatus(operation: Operation): Finding[] {
   if (status === 503) return [finding('bad-5xx', `${said} without Retry-After.`, [operation])]
   if (status >= 500) return [finding('bad-5xx', `${said}.`, [operation])]
   return expected[kind].includes(status) ? [] : [finding('unexpected-answer', `${said}.`, [operation])]
+}
+
+/** The store is said to be away only when it is. Too many sign-ins at once are another matter. */
+function checkOutage({ faults }: Timeline, operation: Operation): Finding[] {
+  const { status, code, startMs, endMs, kind } = operation
+  if (status !== 503 || isInterrupted(operation) || code === 'overloaded') return []
+  const isExplained = faults.some(
+    (fault) => outages.has(fault.kind) && fault.beginMs <= endMs && fault.endMs + OUTAGE_GRACE_MS >= startMs,
+  )
+  return isExplained
+    ? []
+    : [finding('unexplained-503', `${kind} was answered 503 while the store was there.`, [operation])]
 }
 
 /** The bound of an operation's answer: those that hash a password have a longer one. */

@@ -48,9 +48,12 @@ const fault = (
   { line: 'fault', id: 7, kind, phase: 'end', atMs: endMs, ...more },
 ]
 
+/** Answers may be 503 for as long as this lasts. */
+const slow: HistoryLine = { line: 'fault', id: 2, kind: 'replies-delayed', phase: 'begin', atMs: 0 }
+
 /** The rules that a history breaks, each with the ids of the operations that show it. */
 function broken(...lines: readonly (HistoryLine | readonly HistoryLine[])[]): [Rule, number[]][] {
-  const history: History = [runLine, ...lines.flat()]
+  const history: History = [runLine, slow, ...lines.flat()]
   return check(history).violations.map(({ rule, operations }) => [rule, operations.map(({ id }) => id)])
 }
 
@@ -124,8 +127,8 @@ describe('one live session for each user', () => {
   })
 
   it('lets the older one pass while the sign-in is under way, or for as long as memory may last', () => {
-    const slow = operation('login', 2, { ...login(2, 'b'), endMs: 500 })
-    expect(broken(login(1, 'a'), slow, yes(4, 'a'))).toEqual([])
+    const late = operation('login', 2, { ...login(2, 'b'), endMs: 500 })
+    expect(broken(login(1, 'a'), late, yes(4, 'a'))).toEqual([])
     const remembered = { check: 'cached', startMs: 1200 }
     expect(broken(login(1, 'a'), login(2, 'b'), yes(3, 'a', remembered))).toEqual([])
     const tooOld = { check: 'cached', startMs: 1300 }
@@ -274,6 +277,16 @@ describe('an answer', () => {
     expect(broken(operation('login', 1, { status: 503 }))).toEqual([['bad-5xx', [1]]])
     expect(broken(operation('login', 1, { status: 503, retryAfter: '1' }))).toEqual([])
     expect(broken(operation('login', 1, { status: 401 }))).toEqual([['unexpected-answer', [1]]])
+  })
+
+  it('says that the store is away only when it is, or was a moment ago', () => {
+    const away = operation('verify', 100, { status: 503, retryAfter: '1', code: 'store_unavailable' })
+    const rules = (lines: readonly HistoryLine[]) => check([runLine, ...lines]).violations.map(({ rule }) => rule)
+    expect(rules([away])).toEqual(['unexplained-503'])
+    expect(rules([...fault('bridge-hung', [5000, 6000]), away])).toEqual(['unexplained-503'])
+    expect(rules([...fault('bridge-hung', [5000, 8000]), away])).toEqual([])
+    expect(rules([...fault('server-killed', [5000, 20_000]), away])).toEqual(['unexplained-503'])
+    expect(rules([{ ...away, code: 'overloaded' }])).toEqual([])
   })
 
   it('comes within its bound', () => {

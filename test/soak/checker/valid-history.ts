@@ -16,6 +16,9 @@ export const bounds = {
 }
 export const runLine: HistoryLine = { line: 'run', seed: 1, minutes: 1, users: 1, bounds }
 
+/** Whatever is 503 in these histories has this cause. */
+const outage: HistoryLine = { line: 'fault', id: 2, kind: 'replies-delayed', phase: 'begin', atMs: 0 }
+
 const step = fc.record({
   kind: fc.constantFrom('login', 'refresh', 'refresh', 'verify', 'verify', 'verify-fresh', 'logout', 'theft'),
   device: fc.constantFrom(0, 1),
@@ -86,7 +89,7 @@ function simulate(steps: readonly Step[], failover: boolean): History {
   const held: (Held | undefined)[] = [undefined, undefined]
   const stolen: Live[] = []
   const remembered = new Map<string, number>()
-  const lines: HistoryLine[] = [runLine]
+  const lines: HistoryLine[] = [runLine, outage]
   const snapshots: { readonly atMs: number; readonly restore: () => void }[] = []
   let nowMs = 0
   let busyUntilMs = [0, 0]
