@@ -131,8 +131,10 @@ export function createDevice({ recorder, apiSecret, isRunning }: DeviceParts, us
     },
 
     async check(kind) {
+      if (!session) return
+      const shown = session
       // An application calls more than once: servers answer from memory then.
-      for (let calls = kind === 'verify' ? CALLS : 1; calls > 0 && session; calls--) await ask(kind, 'owner', session)
+      for (let calls = kind === 'verify' ? CALLS : 1; calls > 0; calls--) await ask(kind, 'owner', shown)
     },
 
     async revokeToken() {

@@ -67,6 +67,8 @@ function bringAbout(parts: FaultParts, fault: PlannedFault, mark: Mark): Promise
       return loseRecord(parts, fault, mark)
     case 'record-restored':
       return restoreRecord(parts, fault, mark)
+    case 'standstill':
+      return Promise.resolve()
     default:
       return kind satisfies never
   }

@@ -56,7 +56,8 @@ const operation = z.object({
 })
 export type Operation = z.infer<typeof operation>
 
-export const faultKinds = [
+/** What a plan brings about. */
+export const plannedKinds = [
   'server-killed',
   'redis-restarted',
   'primary-killed',
@@ -69,6 +70,8 @@ export const faultKinds = [
   'record-lost',
   'record-restored',
 ] as const
+/** `standstill` is not planned: the machine was too busy to run the bridge, and the store as good as away. */
+export const faultKinds = [...plannedKinds, 'standstill'] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 const fault = z.object({

@@ -1,6 +1,6 @@
 /** Which faults come when: the same again for the same seed. */
 import { createDice, type Dice } from './dice.ts'
-import { faultKinds, type FaultKind } from './history.ts'
+import { plannedKinds, type FaultKind } from './history.ts'
 
 export interface PlannedFault {
   readonly kind: FaultKind
@@ -75,7 +75,7 @@ export function planFaults({ seed, fromMs, untilMs }: PlanOptions): readonly Tra
 
 function shuffledKinds(kinds: Habit['kinds'], dice: Dice): (readonly [FaultKind, Range])[] {
   const listed: (readonly [FaultKind, Range])[] = []
-  for (const kind of faultKinds) {
+  for (const kind of plannedKinds) {
     const range = kinds[kind]
     if (range) listed.push([kind, range])
   }

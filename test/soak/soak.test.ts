@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, inject, it } from 'vitest'
 import { check } from './checker/check.ts'
-import { faultKinds } from './history.ts'
+import { plannedKinds } from './history.ts'
 import { planFaults } from './plan.ts'
-import { describeReport } from './report-text.ts'
+import { describeFinding, describeReport } from './report-text.ts'
 import { runSoak } from './soak.ts'
 
 const seed = 1
@@ -13,7 +13,7 @@ const seed = 1
 it('plans every kind of fault into two minutes, whatever the seed, and the same for the same seed', () => {
   for (let other = 1; other <= 200; other++) {
     const plan = planFaults({ seed: other, fromMs: 17_000, untilMs: 110_000 })
-    expect(new Set(plan.flat().map(({ kind }) => kind))).toEqual(new Set(faultKinds))
+    expect(new Set(plan.flat().map(({ kind }) => kind))).toEqual(new Set(plannedKinds))
     expect(planFaults({ seed: other, fromMs: 17_000, untilMs: 110_000 })).toEqual(plan)
     for (const track of plan)
       for (const [place, fault] of track.entries())
@@ -29,11 +29,11 @@ it(
     try {
       const bundle = inject('clockWorker')
       const onProgress = console.log
-      const history = await runSoak({ seed, minutes: 2, users: 150, balancer: 'haproxy', bundle, folder, onProgress })
+      const history = await runSoak({ seed, minutes: 2, users: 100, balancer: 'haproxy', bundle, folder, onProgress })
       const report = check(history)
       console.log(describeReport(report))
-      expect(report.violations).toEqual([])
-      expect(report.faults.filter(({ times }) => times === 0)).toEqual([])
+      expect(report.violations.map(describeFinding)).toEqual([])
+      expect(report.faults.filter(({ kind, times }) => times === 0 && kind !== 'standstill')).toEqual([])
       expect(report.falseLogouts).toBe(0)
       expect(report.recovered).toBeGreaterThan(0)
       // Enough happened for that to mean something.

@@ -8,6 +8,7 @@ import { runFaults } from './faults.ts'
 import type { Bounds, History, HistoryLine } from './history.ts'
 import { describePlan, planFaults } from './plan.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
+import { watchStandstill } from './standstill.ts'
 import { startStage } from './stage.ts'
 import { runWorkload } from './workload.ts'
 
@@ -67,6 +68,7 @@ export async function runSoak(options: SoakOptions): Promise<History> {
     onProgress([`Seed ${seed}. The plan of faults:`, ...describePlan(plan)].join('\n'))
     let isRunning = true
     const { nowMs } = recorder
+    const endWatch = watchStandstill(recorder)
     const ticker = setInterval(() => onProgress(describeProgress(history, nowMs())), PROGRESS_MS)
     const workload = runWorkload({
       recorder,
@@ -83,6 +85,7 @@ export async function runSoak(options: SoakOptions): Promise<History> {
     await Promise.race([calm, Promise.all([workload, faults])])
     isRunning = false
     clearInterval(ticker)
+    endWatch()
     await workload
   } finally {
     await stage.stop()

@@ -11,6 +11,7 @@ const outages: ReadonlySet<FaultKind> = new Set([
   'connections-refused',
   'redis-restarted',
   'primary-killed',
+  'standstill',
 ])
 /** A circuit breaker lets a call through a second after the last one failed, and that one may have been under way before. */
 const OUTAGE_GRACE_MS = 3000
@@ -86,13 +87,15 @@ function checkTime(timeline: Timeline, operation: Operation): Finding[] {
   return [finding('too-late', `${operation.kind} took ${Math.round(tookMs)} ms, more than ${limitMs} ms.`, [operation])]
 }
 
-/** Requests break off when their server dies and at no other time; with one server dead, one retry must do. */
+/** Requests break off when their server dies, or the machine stands still, and at no other time; with one server dead, one retry must do. */
 function checkInterruption({ faults }: Timeline, operation: Operation, retry: Operation | undefined): Finding[] {
   if (!isInterrupted(operation)) return []
   const killed = (toMs: number) =>
     faults.filter(
       ({ kind, beginMs, endMs }) =>
-        kind === 'server-killed' && beginMs <= toMs && endMs + INTERRUPTION_GRACE_MS >= operation.startMs,
+        (kind === 'server-killed' || kind === 'standstill') &&
+        beginMs <= toMs &&
+        endMs + INTERRUPTION_GRACE_MS >= operation.startMs,
     )
   if (killed(operation.endMs).length === 0)
     return [
