@@ -22,7 +22,7 @@ export function describeReport(report: Report): string {
 }
 
 function rowsOf(report: Report): [string, string][] {
-  const { run, faults, turns } = report
+  const { run, faults, turns, interruptions: broken } = report
   const count = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .toSorted(([, a], [, b]) => b - a)
@@ -39,7 +39,7 @@ function rowsOf(report: Report): [string, string][] {
     ['acknowledged writes lost by failovers', String(report.lost.length)],
     ['recovered', String(report.recovered)],
     ['keys that signed', String(report.signingKeys)],
-    ['requests broken off', `${report.interruptions}, cured by one retry`],
+    ['requests broken off', `${broken.all}; ${broken.cured} of ${broken.repeated} cured by the first retry`],
     ['longest until writable after a kill', report.failoverMs === undefined ? '-' : seconds(report.failoverMs)],
     ['slowest answer', `${seconds(report.slowestMs)} (bound ${seconds(run.bounds.answerMs)})`],
     ['slowest sign-in', `${seconds(report.slowestHashedMs)} (bound ${seconds(run.bounds.hashedAnswerMs)})`],

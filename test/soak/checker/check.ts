@@ -23,8 +23,8 @@ export interface Report {
   readonly recovered: number
   /** Keys that signed tokens. */
   readonly signingKeys: number
-  /** Requests without an answer of the service, all of them cured by repeating them. */
-  readonly interruptions: number
+  /** Requests without an answer of the service, and how many of those had one when they were repeated once. */
+  readonly interruptions: { readonly all: number; readonly repeated: number; readonly cured: number }
   /** The longest time from a primary's end to the next write that was acknowledged. */
   readonly failoverMs: number | undefined
   readonly slowestMs: number
@@ -57,7 +57,7 @@ export function check(history: History): Report {
     lost: findings.filter(({ lostBy }) => lostBy),
     recovered: turns['recovered'] ?? 0,
     signingKeys: new Set(operations.flatMap(({ gained }) => gained?.kid ?? [])).size,
-    interruptions: operations.filter(isInterrupted).length,
+    interruptions: readInterruptions(operations),
     failoverMs: readFailoverMs(timeline),
     slowestMs: slowest(operations.filter(({ kind }) => kind !== 'login')),
     slowestHashedMs: slowest(operations.filter(({ kind }) => kind === 'login')),
@@ -67,6 +67,12 @@ export function check(history: History): Report {
 
 function describeAnswer({ status, code }: Operation): string {
   return status === undefined ? 'no answer' : `${status}${code === undefined ? '' : ` ${code}`}`
+}
+
+function readInterruptions(operations: readonly Operation[]): Report['interruptions'] {
+  const broken = new Set(operations.filter(isInterrupted).map(({ id }) => id))
+  const repeats = operations.filter(({ id, retryOf }) => retryOf !== undefined && broken.has(retryOf) && retryOf !== id)
+  return { all: broken.size, repeated: repeats.length, cured: repeats.filter((one) => !isInterrupted(one)).length }
 }
 
 function slowest(operations: readonly Operation[]): number {

@@ -16,11 +16,25 @@ export const bounds = {
 }
 export const runLine: HistoryLine = { line: 'run', seed: 1, minutes: 1, users: 1, bounds }
 
-/** Whatever is 503 in these histories has this cause. */
-const outage: HistoryLine = { line: 'fault', id: 2, kind: 'replies-delayed', phase: 'begin', atMs: 0 }
+/** Whatever is 503 in these histories, and whatever has no answer, has these causes. */
+const causes: readonly HistoryLine[] = [
+  { line: 'fault', id: 2, kind: 'replies-delayed', phase: 'begin', atMs: 0 },
+  { line: 'fault', id: 3, kind: 'server-killed', phase: 'begin', atMs: 0 },
+]
 
 const step = fc.record({
-  kind: fc.constantFrom('login', 'refresh', 'refresh', 'verify', 'verify', 'verify-fresh', 'logout', 'theft'),
+  kind: fc.constantFrom(
+    'login',
+    'refresh',
+    'refresh',
+    'verify',
+    'verify',
+    'verify-fresh',
+    'introspect',
+    'revoke',
+    'logout',
+    'theft',
+  ),
   device: fc.constantFrom(0, 1),
   gapMs: fc.nat(700),
   /** From its beginning to its moment, and from there to its end. */
@@ -43,6 +57,7 @@ class Model {
   live: Live | undefined
   /** A session that was ended because of reuse. */
   reused: string | undefined
+  denied = new Set<string>()
   private made = 0
 
   login(): Held {
@@ -71,10 +86,13 @@ class Model {
   }
 
   snapshot(): () => void {
-    const { live, reused } = this
+    const { live, reused, denied } = this
+    // Denials are never taken from the set that a snapshot keeps.
+    this.denied = new Set(denied)
     return () => {
       this.live = live
       this.reused = reused
+      this.denied = new Set(denied)
     }
   }
 }
@@ -89,7 +107,7 @@ function simulate(steps: readonly Step[], failover: boolean): History {
   const held: (Held | undefined)[] = [undefined, undefined]
   const stolen: Live[] = []
   const remembered = new Map<string, number>()
-  const lines: HistoryLine[] = [runLine, outage]
+  const lines: HistoryLine[] = [runLine, ...causes]
   const snapshots: { readonly atMs: number; readonly restore: () => void }[] = []
   let nowMs = 0
   let busyUntilMs = [0, 0]
@@ -121,7 +139,8 @@ function simulate(steps: readonly Step[], failover: boolean): History {
   return lines
 
   function act({ one, place, mine, momentMs: atMs }: Acting): Operation | undefined {
-    const answer = one.isLost ? { status: 503, retryAfter: '1', byService: true } : { byService: true }
+    const unavailable = place.id % 2 === 0 ? { status: 503, retryAfter: '1', byService: true } : {}
+    const answer = one.isLost ? unavailable : { byService: true }
     const gain = (tokens: Held): Partial<Operation> => {
       if (one.isLost) return answer
       held[one.device] = tokens
@@ -158,6 +177,14 @@ function simulate(steps: readonly Step[], failover: boolean): History {
           ...answer,
           ...(one.isLost ? {} : { status: 204 }),
         }
+      case 'revoke':
+        model.denied.add(jti)
+        return { ...place, as: 'owner', kind: 'revoke', sid, jti, ...answer, ...(one.isLost ? {} : { status: 200 }) }
+      case 'introspect': {
+        const active = model.live?.sid === sid && !model.denied.has(jti)
+        const said = one.isLost ? {} : { status: 200, active }
+        return { ...place, as: 'owner', kind: 'introspect', sid, jti, ...answer, ...said }
+      }
       case 'verify':
       case 'verify-fresh':
         return {
@@ -178,7 +205,7 @@ function simulate(steps: readonly Step[], failover: boolean): History {
     const rememberedMs = remembered.get(jti)
     if (kind === 'verify' && rememberedMs !== undefined && atMs - rememberedMs < bounds.cacheMs)
       return { status: 204, check: 'cached' }
-    if (model.live?.sid !== sid) return { status: 401, code: 'invalid_token' }
+    if (model.live?.sid !== sid || model.denied.has(jti)) return { status: 401, code: 'invalid_token' }
     remembered.set(jti, atMs)
     return { status: 204, check: 'live' }
   }
