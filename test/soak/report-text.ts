@@ -11,7 +11,9 @@ export function describeReport(report: Report): string {
   const { run, violations, lost } = report
   const table = new Table({ style: { head: [], border: [] } })
   for (const [name, value] of rowsOf(report)) table.push([name, value])
-  const verdict = violations.length === 0 ? 'No violation.' : `${violations.length} violations.`
+  const rules = Object.entries(Object.groupBy(violations, ({ rule }) => rule))
+  const byRule = rules.map(([rule, { length }]) => `${rule}: ${length}`).join(', ')
+  const verdict = violations.length === 0 ? 'No violation.' : `${violations.length} violations. ${byRule}`
   return [
     `Soak of ${run.minutes} minutes, seed ${run.seed}, ${run.users} users`,
     table.toString(),
@@ -43,7 +45,7 @@ function rowsOf(report: Report): [string, string][] {
     ['longest until writable after a kill', report.failoverMs === undefined ? '-' : seconds(report.failoverMs)],
     ['slowest answer', `${seconds(report.slowestMs)} (bound ${seconds(run.bounds.answerMs)})`],
     ['slowest sign-in', `${seconds(report.slowestHashedMs)} (bound ${seconds(run.bounds.hashedAnswerMs)})`],
-    ['503', `${(report.unavailableShare * 100).toFixed(2)} %`],
+    ['503', `${(report.unavailableShare * 100).toFixed(2)} %; ${report.unexplained503} while no fault was under way`],
   ]
 }
 

@@ -66,12 +66,12 @@ describe('an answer', () => {
 
   it('says that the store is away only when it is, or was a moment ago', () => {
     const away = operation('verify', 100, { status: 503, retryAfter: '1', code: 'store_unavailable' })
-    const rules = (lines: readonly HistoryLine[]) => check([runLine, ...lines]).violations.map(({ rule }) => rule)
-    expect(rules([away])).toEqual(['unexplained-503'])
-    expect(rules([...fault('bridge-hung', [5000, 6000]), away])).toEqual(['unexplained-503'])
-    expect(rules([...fault('bridge-hung', [5000, 8000]), away])).toEqual([])
-    expect(rules([...fault('server-killed', [5000, 20_000]), away])).toEqual(['unexplained-503'])
-    expect(rules([{ ...away, code: 'overloaded' }])).toEqual([])
+    const counted = (lines: readonly HistoryLine[]) => check([runLine, ...lines]).unexplained503
+    expect(counted([away])).toBe(1)
+    expect(counted([...fault('bridge-hung', [5000, 6000]), away])).toBe(1)
+    expect(counted([...fault('bridge-hung', [5000, 8000]), away])).toBe(0)
+    expect(counted([...fault('server-killed', [5000, 20_000]), away])).toBe(1)
+    expect(counted([{ ...away, code: 'overloaded' }])).toBe(0)
   })
 
   it('comes within its bound', () => {

@@ -39,7 +39,6 @@ export function checkAnswers(timeline: Timeline): Finding[] {
   return timeline.operations.flatMap((operation) =>
     [
       checkStatus(operation),
-      checkOutage(timeline, operation),
       checkTime(timeline, operation),
       checkInterruption(timeline, operation, retries.get(operation.id)),
       checkAbsence(timeline, operation),
@@ -63,16 +62,16 @@ function checkStatus(operation: Operation): Finding[] {
   return expected[kind].includes(status) ? [] : [finding('unexpected-answer', `${said}.`, [operation])]
 }
 
-/** The store is said to be away only when it is. Too many sign-ins at once are another matter. */
-function checkOutage({ faults }: Timeline, operation: Operation): Finding[] {
-  const { status, code, startMs, endMs, kind } = operation
-  if (status !== 503 || isInterrupted(operation) || code === 'overloaded') return []
-  const isExplained = faults.some(
+/**
+ * Whether the store is said to be away while no fault explains it. On a busy machine a store call may simply take too long, so
+ * these are counted and break no rule. Too many sign-ins at once are another matter.
+ */
+export function isUnexplained503({ faults }: Timeline, operation: Operation): boolean {
+  const { status, code, startMs, endMs } = operation
+  if (status !== 503 || isInterrupted(operation) || code === 'overloaded') return false
+  return !faults.some(
     (fault) => outages.has(fault.kind) && fault.beginMs <= endMs && fault.endMs + OUTAGE_GRACE_MS >= startMs,
   )
-  return isExplained
-    ? []
-    : [finding('unexplained-503', `${kind} was answered 503 while the store was there.`, [operation])]
 }
 
 /** The bound of an operation's answer: those that hash a password have a longer one. */

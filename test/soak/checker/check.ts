@@ -1,6 +1,6 @@
 /** Reads a history and says what it proves. A pure function: the same history, the same report. */
 import { faultKinds, type FaultKind, type History, type Operation } from '../history.ts'
-import { checkAnswers, isInterrupted } from './answers.ts'
+import { checkAnswers, isInterrupted, isUnexplained503 } from './answers.ts'
 import type { Finding } from './finding.ts'
 import { checkRefusals } from './refusals.ts'
 import { checkSessions } from './sessions.ts'
@@ -30,6 +30,8 @@ export interface Report {
   readonly slowestMs: number
   readonly slowestHashedMs: number
   readonly unavailableShare: number
+  /** Answers of 503 while no fault was under way. */
+  readonly unexplained503: number
 }
 
 export function check(history: History): Report {
@@ -61,6 +63,7 @@ export function check(history: History): Report {
     failoverMs: readFailoverMs(timeline),
     slowestMs: slowest(operations.filter(({ kind }) => kind !== 'login')),
     slowestHashedMs: slowest(operations.filter(({ kind }) => kind === 'login')),
+    unexplained503: operations.filter((operation) => isUnexplained503(timeline, operation)).length,
     unavailableShare: operations.filter(({ status }) => status === 503).length / Math.max(1, operations.length),
   }
 }

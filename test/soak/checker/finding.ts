@@ -12,7 +12,6 @@ export type Rule =
   | 'yes-without-store'
   | 'never-issued'
   | 'bad-5xx'
-  | 'unexplained-503'
   | 'unexpected-answer'
   | 'too-late'
   | 'unexplained-interruption'

@@ -47,11 +47,8 @@ export const fault = (
   { line: 'fault', id: 7, kind, phase: 'end', atMs: endMs, ...more },
 ]
 
-/** Answers may be 503 for as long as this lasts. */
-export const slow: HistoryLine = { line: 'fault', id: 2, kind: 'replies-delayed', phase: 'begin', atMs: 0 }
-
 /** The rules that a history breaks, each with the ids of the operations that show it. */
 export function broken(...lines: readonly (HistoryLine | readonly HistoryLine[])[]): [Rule, number[]][] {
-  const history: History = [runLine, slow, ...lines.flat()]
+  const history: History = [runLine, ...lines.flat()]
   return check(history).violations.map(({ rule, operations }) => [rule, operations.map(({ id }) => id)])
 }
