@@ -27,6 +27,8 @@ describe('a failover', () => {
 
   it('explains neither what was missed before it, nor what was acknowledged long before or after it', () => {
     expect(broken(killed, login(1, 'a'), logout(2, 'a'), yes(5, 'a'))).toEqual([['accepted-after-end', [2, 5]]])
+    const twice = [yes(5, 'a'), yes(20, 'a')]
+    expect(broken(killed, login(1, 'a'), login(3, 'b'), twice)).toEqual([['two-sessions', [1, 3, 5]]])
     const late = fault('primary-killed', [5000, 6000])
     expect(broken(late, login(1, 'a'), logout(2, 'a'), yes(70, 'a'))).toEqual([['accepted-after-end', [2, 70]]])
     expect(broken(killed, login(1, 'a'), logout(40, 'a'), yes(70, 'a'))).toEqual([['accepted-after-end', [40, 70]]])

@@ -6,6 +6,9 @@ import { mayHaveHappened, sessionOf, type Timeline } from './timeline.ts'
 /** Servers' clocks may be off by three seconds each way, so a token may run out early by both together, and a rounding. */
 const EXPIRY_LEEWAY_MS = 8000
 
+/** A request that got no answer, or 503, may still do its work for a while: nothing on the way holds it for longer. */
+const LATE_WORK_MS = 30_000
+
 /** What ends a session from the point of view of a client that was told so. */
 export type Ending = 'superseded' | 'unknown' | 'reused' | 'never'
 
@@ -83,7 +86,8 @@ function readCauses(timeline: Timeline, operations: readonly Operation[], refusa
     isAnyEnded: ends.length > 0,
     isStolen: ends.some((one) => one.as === 'thief' && sessionOf(one) === sid),
     isRecordLost: timeline.faults.some(
-      ({ kind, user, beginMs }) => kind === 'record-lost' && user === refusal.user && beginMs <= refusal.endMs,
+      ({ kind, user, beginMs, endMs }) =>
+        kind === 'record-lost' && user === refusal.user && beginMs <= refusal.endMs && endMs >= (login?.startMs ?? 0),
     ),
   }
 }
@@ -93,9 +97,9 @@ function mayBeBefore(one: Operation, other: Operation): boolean {
   return (mayHaveHappened(one) || one.as === 'thief') && one.startMs < other.endMs
 }
 
-/** Whether a sign-in may have come after the one that opened the session. One without an answer may come at any time. */
+/** Whether a sign-in may have come after the one that opened the session. */
 function mayBeAfter(one: Operation, login: Operation | undefined): boolean {
-  return one.status !== 200 || !login || one.endMs > login.startMs
+  return !login || one.endMs + (one.status === 200 ? 0 : LATE_WORK_MS) > login.startMs
 }
 
 function lossOfSession(timeline: Timeline, operations: readonly Operation[], refusal: Operation) {

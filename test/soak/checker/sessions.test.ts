@@ -99,6 +99,14 @@ describe('a client that follows the rules', () => {
     expect(broken(login(1, 'a'), theft, refused(3, 'a', 'refresh_reused'))).toEqual([])
   })
 
+  it('is when the cause was over before its session began', () => {
+    const longAgo = operation('login', 1, { status: 503, retryAfter: '1' })
+    const history = [longAgo, login(400, 'a'), refused(401, 'a', 'session_superseded')]
+    expect(broken(history)).toEqual([['false-logout', [400, 401]]])
+    const gone = fault('record-lost', [100, 200], { user: 'u' })
+    expect(broken(gone, login(3, 'a'), refused(4, 'a', 'session_unknown'))).toEqual([['false-logout', [3, 4]]])
+  })
+
   it('is when the code does not fit the cause', () => {
     expect(broken(login(1, 'a'), login(2, 'b'), refused(3, 'a', 'refresh_reused'))).toEqual([['false-logout', [1, 3]]])
     expect(broken(login(1, 'a'), login(2, 'b'), refused(3, 'a', 'session_unknown'))).toEqual([['false-logout', [1, 3]]])

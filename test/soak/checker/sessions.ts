@@ -65,7 +65,7 @@ const earliestEnd = (signs: readonly Evidence[]) =>
 function checkPairs(timeline: Timeline, sessions: readonly Session[]): Finding[] {
   const spans = sessions.flatMap(({ sid, lifeSigns }) => {
     const [first, last] = [earliestEnd(lifeSigns), latestBegin(lifeSigns)]
-    return first && last ? [{ sid, first, last }] : []
+    return first && last ? [{ sid, first, last, lifeSigns }] : []
   })
   const inOrder = spans.toSorted((a, b) => a.first.toMs - b.first.toMs)
   return inOrder.flatMap((older, place) =>
@@ -73,8 +73,10 @@ function checkPairs(timeline: Timeline, sessions: readonly Session[]): Finding[]
       const olderFirst = older.last.fromMs < newer.first.toMs
       const newerFirst = newer.last.fromMs < older.first.toMs
       if (olderFirst || newerFirst) return []
-      const operations = [older.first, newer.first, older.last, newer.last].map(({ operation }) => operation)
-      const lostBy = timeline.lossBetween(newer.first.operation.endMs, older.last.operation.endMs)
+      // What shows it first: had it shown before the failover, nothing was lost.
+      const revival = older.lifeSigns.find(({ fromMs }) => fromMs >= newer.first.toMs) ?? older.last
+      const operations = [older.first, newer.first, revival, newer.last].map(({ operation }) => operation)
+      const lostBy = timeline.lossBetween(newer.first.operation.endMs, revival.operation.endMs)
       const what = lostBy
         ? `The sign-in that opened ${newer.sid} was lost, and ${older.sid} is live again.`
         : `${older.sid} was accepted after ${newer.sid} had been opened: both were live.`
