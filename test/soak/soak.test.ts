@@ -35,6 +35,8 @@ it(
       expect(report.violations.map(describeFinding)).toEqual([])
       expect(report.faults.filter(({ kind, times }) => times === 0 && kind !== 'standstill')).toEqual([])
       expect(report.falseLogouts).toBe(0)
+      // Writable again in seconds.
+      expect(report.failoverMs).toBeLessThan(15_000)
       expect(report.recovered).toBeGreaterThan(0)
       // The machine may be busy, but not as busy as that.
       expect(report.unexplained503 / report.operations).toBeLessThan(0.02)

@@ -9,7 +9,7 @@ import type { Bounds, History, HistoryLine } from './history.ts'
 import { describePlan, planFaults } from './plan.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
 import { watchStandstill } from './standstill.ts'
-import { startStage } from './stage.ts'
+import { startStage, type Stage } from './stage.ts'
 import { runWorkload } from './workload.ts'
 
 export interface SoakOptions {
@@ -59,38 +59,56 @@ export async function runSoak(options: SoakOptions): Promise<History> {
   const stage = await startStage({ bundle, folder, balancer, onLine: (_, text) => writeEvent(text, recorder) })
   try {
     const names = Array.from({ length: users }, (_, index) => `user-${index + 1}`)
-    const quietUsernames = names.slice(0, QUIET_USERS)
     await stage.createAccounts(names)
     recorder = createRecorder(stage.fleet.url, write)
-    const lastsMs = minutes * 60_000
-    const rampMs = (users / RAMP_PER_SECOND) * 1000
-    const plan = planFaults({ seed, fromMs: rampMs, untilMs: lastsMs - CALM_MS })
-    onProgress([`Seed ${seed}. The plan of faults:`, ...describePlan(plan)].join('\n'))
-    let isRunning = true
     const { nowMs } = recorder
-    const endWatch = watchStandstill(recorder)
     const ticker = setInterval(() => onProgress(describeProgress(history, nowMs())), PROGRESS_MS)
-    const workload = runWorkload({
-      recorder,
-      apiSecret: stage.fleet.apiSecret,
-      isRunning: () => isRunning,
-      usernames: names.slice(QUIET_USERS),
-      quietUsernames,
-      dice: createDice(seed + 1),
-      rampMs,
+    const endWatch = watchStandstill(recorder)
+    await drive(options, { stage, recorder, names }).finally(() => {
+      clearInterval(ticker)
+      endWatch()
     })
-    const faults = runFaults({ stage, recorder, quietUsernames }, plan)
-    // A fault that waited for the one before it may end late: the calm begins after the last.
-    const calm = faults.then(() => delay(Math.max(CALM_MS, lastsMs - nowMs()), undefined))
-    await Promise.race([calm, Promise.all([workload, faults])])
-    isRunning = false
-    clearInterval(ticker)
-    endWatch()
-    await workload
   } finally {
     await stage.stop()
   }
   return history
+}
+
+interface Cast {
+  readonly stage: Stage
+  readonly recorder: Recorder
+  readonly names: readonly string[]
+}
+
+/** Lets users and faults loose on the fleet, and resolves when the last request has been answered. */
+async function drive({ seed, minutes, onProgress }: SoakOptions, { stage, recorder, names }: Cast): Promise<void> {
+  const lastsMs = minutes * 60_000
+  const rampMs = (names.length / RAMP_PER_SECOND) * 1000
+  const quietUsernames = names.slice(0, QUIET_USERS)
+  const plan = planFaults({ seed, fromMs: rampMs, untilMs: lastsMs - CALM_MS })
+  onProgress([`Seed ${seed}. The plan of faults:`, ...describePlan(plan)].join('\n'))
+  let isRunning = true
+  const workload = runWorkload({
+    recorder,
+    apiSecret: stage.fleet.apiSecret,
+    isRunning: () => isRunning,
+    usernames: names.slice(QUIET_USERS),
+    quietUsernames,
+    dice: createDice(seed + 1),
+    rampMs,
+  })
+  async function faultsAndCalm(): Promise<void> {
+    await runFaults({ stage, recorder, quietUsernames }, plan)
+    // A fault that waited for the one before it may end late: the calm begins after the last.
+    await delay(Math.max(CALM_MS, lastsMs - recorder.nowMs()))
+  }
+  try {
+    // The workload ends first only by failing.
+    await Promise.race([faultsAndCalm(), workload])
+  } finally {
+    isRunning = false
+  }
+  await workload
 }
 
 const logged = z.object({
