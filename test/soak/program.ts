@@ -37,6 +37,15 @@ function judge(history: History): void {
   if (report.violations.length > 0) process.exitCode = exitCodes.violations
 }
 
+async function readHistory(file: string): Promise<History> {
+  try {
+    return parseHistory(await readFile(file, 'utf8'))
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'a line is not as it should be'
+    program.error(`error: ${file} cannot be read as a history: ${why}.`, { exitCode: exitCodes.usage })
+  }
+}
+
 const program = new Command('npm run soak --')
   .description('Uses a fleet of five servers while everything goes wrong, and checks that nobody noticed.')
   .helpCommand(false)
@@ -52,6 +61,12 @@ const program = new Command('npm run soak --')
   .addHelpText(
     'after',
     `
+Examples:
+  npm run soak -- --minutes 30 --seed 7 --history soak.ndjson
+  npm run soak -- check soak.ndjson
+
+It prints the plan of faults, a line every ten seconds and a report. The history has a line of JSON for each request, each
+fault and what the servers logged.
 Exit codes:  0 no violation   1 violations   2 wrong usage`,
   )
   .action(async ({ minutes, seed, users, balancer, history: file }: Options) => {
@@ -72,7 +87,7 @@ Exit codes:  0 no violation   1 violations   2 wrong usage`,
 program
   .command('check <file>')
   .description('Checks a history that was written before.')
-  .action(async (file: string) => judge(parseHistory(await readFile(file, 'utf8'))))
+  .action(async (file: string) => judge(await readHistory(file)))
 
 try {
   await program.parseAsync()
