@@ -42,7 +42,7 @@ async function readHistory(file: string): Promise<History> {
     return parseHistory(await readFile(file, 'utf8'))
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : 'a line is not as it should be'
-    program.error(`error: ${file} cannot be read as a history: ${why}.`, { exitCode: exitCodes.usage })
+    return program.error(`error: ${file} cannot be read as a history: ${why}.`, { exitCode: exitCodes.usage })
   }
 }
 
