@@ -35,6 +35,9 @@ describe('one live session for each user', () => {
     const tooOld = yes(3, 'a', { check: 'cached', startMs: 1300, server: 'server-1' })
     const setBack = fault('clock-off', [1000, 9000], { target: 'server-1', amountMs: -500 })
     expect(broken(setBack, login(1, 'a'), login(2, 'b'), tooOld)).toEqual([])
+    const muchLater = yes(3, 'a', { check: 'cached', startMs: 4000, server: 'server-1' })
+    const farBack = fault('clock-off', [300, 9000], { target: 'server-1', amountMs: -3000 })
+    expect(broken(farBack, login(1, 'a'), login(2, 'b'), muchLater)).toEqual([])
   })
 })
 

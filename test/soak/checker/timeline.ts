@@ -20,6 +20,9 @@ export interface Evidence {
   readonly toMs: number
 }
 
+/** By how much all that is done to one clock in a short time may prolong what its server remembers. */
+const CLOCK_LEEWAY_MS = 8000
+
 export interface Timeline {
   readonly run: Run
   readonly bounds: Bounds
@@ -60,7 +63,7 @@ export function readTimeline(history: History): Timeline {
     const { kind, status, check, active, server, startMs, endMs } = operation
     const within = (ageMs: number): Evidence => {
       // Memory is as old as the server's clock says, so a clock set back in between makes it last longer.
-      const shiftMs = ageMs === 0 ? 0 : clockShiftMs(server, startMs - 2 * ageMs, endMs)
+      const shiftMs = ageMs === 0 ? 0 : clockShiftMs(server, startMs - ageMs - CLOCK_LEEWAY_MS, endMs)
       return { operation, fromMs: startMs - ageMs - shiftMs, toMs: endMs }
     }
     switch (kind) {
