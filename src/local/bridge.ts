@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type CommandRunner, createCommandRunner, type SentinelGroup, UnreachableStoreError } from './command-runner.ts'
+import { type CommandRunner, createCommandRunner, UnreachableStoreError } from './command-runner.ts'
+import type { SentinelGroup } from './redis-connection.ts'
 import { createScriptDialect, type ScriptForm } from './script-dialect.ts'
 import { type CommandPath, isCommandPath, parseCommands } from './upstash-protocol.ts'
 

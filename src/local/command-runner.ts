@@ -1,15 +1,7 @@
 /** Runs the commands of one REST request on a Redis connection that all requests share. */
-import { Redis, type RedisOptions } from 'ioredis'
+import { connectRedis, isOfReplica, type SentinelGroup } from './redis-connection.ts'
 import type { ScriptDialect } from './script-dialect.ts'
 import { type Answer, type Command, type CommandPath, type Reply, refusal, toAnswer } from './upstash-protocol.ts'
-
-/** Sentinels, and what they call the primary that they watch. */
-export interface SentinelGroup {
-  readonly name: string
-  readonly sentinels: readonly { readonly host: string; readonly port: number }[]
-  /** Of the Redis servers and of the sentinels alike. */
-  readonly password: string
-}
 
 /** Redis did not answer, or it is no primary. The commands may have been applied or not. */
 export class UnreachableStoreError extends Error {
@@ -36,7 +28,7 @@ export async function createCommandRunner(
   place: string | SentinelGroup,
   dialect: ScriptDialect,
 ): Promise<CommandRunner> {
-  const redis = await connect(place)
+  const { redis, close } = await connectRedis(place)
 
   /** Everything sent by one call goes out in one go, so nobody's commands come between. */
   async function send(commands: Command[]): Promise<Reply[]> {
@@ -93,60 +85,8 @@ export async function createCommandRunner(
           return path satisfies never
       }
     },
-    close() {
-      redis.removeAllListeners('end')
-      redis.disconnect()
-    },
+    close,
   }
-}
-
-const retryIntervalMs = 100
-
-const connectionOptions = {
-  protocol: 2,
-  lazyConnect: true,
-  connectTimeout: 1000,
-  retryStrategy: () => retryIntervalMs,
-  // A command is sent once or not at all: whether to repeat it is the caller's decision.
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-  // One that was primary until now: somebody else is. The commands under way fail with the connection.
-  reconnectOnError: isOfReplica,
-} satisfies RedisOptions
-
-function open(place: string | SentinelGroup): Redis {
-  if (typeof place === 'string') return new Redis(place, connectionOptions)
-  return new Redis({
-    ...connectionOptions,
-    name: place.name,
-    role: 'master',
-    sentinels: [...place.sentinels],
-    password: place.password,
-    sentinelPassword: place.password,
-    sentinelCommandTimeout: 500,
-    sentinelRetryStrategy: () => retryIntervalMs,
-    // Leaves a primary that hangs, or does not know yet that it is none, as soon as there is another one.
-    failoverDetector: true,
-    sentinelReconnectStrategy: () => 1000,
-    disconnectTimeout: 100,
-  })
-}
-
-async function connect(place: string | SentinelGroup): Promise<Redis> {
-  const redis = open(place)
-  // Every command reports the lost connection by itself; without a listener ioredis writes to the console.
-  redis.on('error', () => undefined)
-  // A failover announced while ioredis asks the sentinels makes it give up for good, whatever the retry strategies say.
-  const again = () => void setTimeout(() => redis.connect().catch(() => undefined), retryIntervalMs)
-  redis.on('end', again)
-  // A hung Redis accepts the connection and never answers: it must not hold up the start.
-  const patience = AbortSignal.timeout(2000)
-  await new Promise<void>((resolve) => {
-    patience.addEventListener('abort', () => resolve(), { once: true })
-    redis.connect().then(resolve, () => resolve())
-  })
-  return redis
 }
 
 /** The shapes a RESP2 parser makes; anything else is a defect of ours. */
@@ -154,11 +94,6 @@ function toReply(value: unknown): Reply {
   if (Array.isArray(value)) return value.map(toReply)
   if (value === null || typeof value === 'number' || Buffer.isBuffer(value) || value instanceof Error) return value
   throw new TypeError(`Redis answered with a ${typeof value}`)
-}
-
-/** Redis refuses to write because it is a replica. */
-function isOfReplica(error: Error): boolean {
-  return error.message.startsWith('READONLY')
 }
 
 /** What a primary said is an answer; what a replica says is not, nor what ioredis says about the connection. */

@@ -1,6 +1,7 @@
 /** The redis-server child process itself: how it is given its configuration, and how it ends. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import type { RedisBinary } from './redis-binary.ts'
 
 /** Enough for Redis's three-line configuration errors and what led to them. */
@@ -16,6 +17,13 @@ export interface RedisChild {
   lastWords: Promise<string>
 }
 
+export interface SpawnRedisOptions {
+  /** Where the configuration is: standard input by default. */
+  readonly args?: readonly string[]
+  /** Gets each line that it prints. */
+  readonly onLine?: (line: string) => void
+}
+
 /**
  * Starts redis-server. The configuration goes over standard input, because command lines are public and files stay.
  * A sentinel must have a file of its own, named in `args`.
@@ -25,16 +33,16 @@ export interface RedisChild {
 export async function spawnRedis(
   binary: RedisBinary,
   config: readonly string[],
-  args: readonly string[] = ['-'],
+  { args = ['-'], onLine = () => undefined }: SpawnRedisOptions = {},
 ): Promise<RedisChild> {
   const child = spawn(binary.path, args, { env: binary.env, stdio: ['pipe', 'pipe', 'pipe'] })
   const lines: string[] = []
-  const listen = (text: string) => {
-    lines.push(...text.split('\n').filter((line) => line.trim() !== ''))
-    lines.splice(0, lines.length - keptLines)
-  }
-  child.stdout.setEncoding('utf8').on('data', listen)
-  child.stderr.setEncoding('utf8').on('data', listen)
+  for (const input of [child.stdout, child.stderr])
+    createInterface({ input }).on('line', (line) => {
+      if (line.trim() === '') return
+      if (lines.push(line) > keptLines) lines.shift()
+      onLine(line)
+    })
   // A process that ends before reading its configuration is reported by its exit.
   child.stdin.on('error', () => undefined)
 

@@ -21,6 +21,8 @@ export interface StartRedisOptions {
   password?: string
   /** Further lines of configuration, such as `maxmemory 10mb`. */
   extraConfig?: string[]
+  /** Gets each line that it prints. */
+  onLine?: (line: string) => void
 }
 
 export interface RedisProcess {
@@ -120,7 +122,9 @@ async function start(settings: Settings): Promise<Running> {
 async function startOn(port: number, settings: Settings): Promise<Running> {
   await mkdir(settings.folder, { recursive: true, mode: 0o700 })
   const lock = await lockFolder(settings.folder)
-  const child = await spawnRedis(settings.binary, configLines(port, settings)).catch(async (error: unknown) => {
+  const child = await spawnRedis(settings.binary, configLines(port, settings), {
+    ...(settings.onLine && { onLine: settings.onLine }),
+  }).catch(async (error: unknown) => {
     await lock.release()
     throw error
   })

@@ -392,6 +392,21 @@ describe('under load', () => {
 describe('when Redis is away', () => {
   const unreachable = { status: 503, body: { error: 'ERR store unreachable' } }
 
+  test('takes a refusal by a server that was made a replica for no answer, and applies nothing', async () => {
+    await direct.replicaof('127.0.0.1', 1)
+    const script = ['eval', source('demoted'), '1', 'key', '1']
+    const answers = [
+      await post('/', ['set', 'key', '1']),
+      await post('/', script),
+      await post('/pipeline', [['get', 'key'], script]),
+      await post('/multi-exec', [['get', 'key'], script]),
+    ]
+    expect(answers).toEqual([unreachable, unreachable, unreachable, unreachable])
+    await direct.replicaof('NO', 'ONE')
+    expect(await direct.exists('key')).toBe(0)
+    await expect.poll(() => post('/', ['set', 'key', '2'])).toEqual({ status: 200, body: { result: 'OK' } })
+  })
+
   test('answers 503 on every path, and works again when Redis does', async () => {
     await redis.set('kept', 'value')
     await server.kill()

@@ -56,6 +56,12 @@ export interface Fleet {
   readonly balancer: FleetPart
   /** Where the sentinels say that the primary is, which may be down; nothing when none of them answers. */
   readonly primary: () => Promise<FleetRedis | undefined>
+  /**
+   * Whether no failover is under way: all sentinels that are up agree on a primary that is well, and every other Redis
+   * that is up is its replica and in step. When the primary dies before that, writes can be lost, and the sentinels
+   * take longer to agree.
+   */
+  readonly isSettled: () => Promise<boolean>
   /** By the server's name; under `nobody` what the balancer could pass on to none. */
   readonly counts: () => ReadonlyMap<string, RequestCounts>
   /** Ends everything that it started, in reverse order. */

@@ -20,7 +20,8 @@ export async function pickPorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether this process may listen there, on 127.0.0.1, now. */
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, '127.0.0.1')
   const listens = await once(server, 'listening').then(
     () => true,

@@ -66,3 +66,12 @@ export async function canFailOver(sentinel: RedisAddress, groupName: string, rep
   const known = await askRedis(sentinel, (redis) => redis.call('SENTINEL', 'REPLICAS', groupName))
   return String(quorum).startsWith('OK 3') && Array.isArray(known) && known.length >= replicas
 }
+
+/** The primary's port if this sentinel knows it, finds it well, and takes part in no failover. */
+export async function askSettledPort(sentinel: RedisAddress, groupName: string): Promise<number | undefined> {
+  const answer = await askRedis(sentinel, (redis) => redis.call('SENTINEL', 'MASTER', groupName))
+  const words = z.array(z.string()).safeParse(answer).data ?? []
+  const valueOf = (field: string) => words[words.indexOf(field) + 1]
+  // Whatever is not well adds a word to the flags, as in `master,failover_in_progress`.
+  return valueOf('flags') === 'master' ? Number(valueOf('port')) : undefined
+}

@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { SentinelGroup } from '../command-runner.ts'
 import type { RedisBinary } from '../redis-binary.ts'
+import type { SentinelGroup } from '../redis-connection.ts'
 import { startRedis } from '../redis-process.ts'
 import type { FleetRedis } from './fleet.ts'
 import type { Guardian } from './guardian.ts'
 import { allOf, startPart, type StoppablePart } from './part.ts'
 import { pickPorts } from './ports.ts'
-import { askPrimaryPort, askReplication, canFailOver } from './redis-answers.ts'
+import { askPrimaryPort, askReplication, askSettledPort, canFailOver } from './redis-answers.ts'
 import { groupName, prepareSentinel, startSentinel } from './sentinel-process.ts'
 
 const redisCount = 3
@@ -24,6 +24,7 @@ export interface RedisGroupOptions {
   /** What an earlier group left there is removed. */
   readonly folder: string
   readonly guardian: Guardian
+  readonly onLine: (name: string, line: string) => void
   /** Told of what has been started, in order, also when something later fails. */
   readonly onStarted: (stop: () => Promise<unknown>) => void
 }
@@ -34,6 +35,7 @@ export interface RedisGroup {
   /** For the bridge. */
   readonly place: SentinelGroup
   readonly primary: () => Promise<FleetRedis | undefined>
+  readonly isSettled: () => Promise<boolean>
   /** Settles when the sentinels are able to bring a failover about. */
   readonly guarded: Promise<void>
 }
@@ -45,6 +47,8 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
   const ports = await pickPorts(redisCount + sentinelCount)
   const sentinelPorts = ports.splice(redisCount)
   const [primaryPort = 0, ...replicaPorts] = ports
+
+  const linesOf = (name: string) => (line: string) => options.onLine(name, line)
 
   async function primaryPortNow(): Promise<number> {
     const isUp = (index: number) => sentinels[index]?.isUp() ?? false
@@ -68,6 +72,7 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
           persist: true,
           port,
           password,
+          onLine: linesOf(name),
           extraConfig: replicationConfig({ password, primaryPort: primary === port ? undefined : primary }),
         })
       },
@@ -87,12 +92,30 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
 
   for (const [index, port] of sentinelPorts.entries()) {
     const name = `sentinel-${index + 1}`
-    const settings = { binary: options.binary, folder: join(options.folder, name), port, password }
+    const settings = {
+      binary: options.binary,
+      folder: join(options.folder, name),
+      port,
+      password,
+      onLine: linesOf(name),
+    }
     await prepareSentinel(settings, { primaryPort })
     const sentinel = await startPart({ name, guardian, start: () => startSentinel(settings) })
     sentinels.push(sentinel)
     onStarted(sentinel.stop)
   }
+  async function isSettled(): Promise<boolean> {
+    const asked = sentinelPorts.filter((_, index) => sentinels[index]?.isUp())
+    const found = new Set(await Promise.all(asked.map((port) => askSettledPort({ port, password }, groupName))))
+    const [agreed] = found
+    if (found.size !== 1 || agreed === undefined) return false
+    const well = redis.map(async (each) => {
+      const state = await each.replication()
+      return !each.isUp() || (state?.linkUp === true && (state.role === 'primary') === (each.port === agreed))
+    })
+    return !(await Promise.all(well)).includes(false)
+  }
+
   const guarded = until(async () => {
     const able = sentinelPorts.map((port) => canFailOver({ port, password }, groupName, replicaPorts.length))
     return !(await Promise.all(able)).includes(false)
@@ -104,6 +127,7 @@ export async function startRedisGroup(options: RedisGroupOptions): Promise<Redis
     sentinels,
     place: { name: groupName, password, sentinels: sentinelPorts.map((port) => ({ host: '127.0.0.1', port })) },
     guarded,
+    isSettled,
     async primary() {
       const port = sentinels.some((sentinel) => sentinel.isUp()) ? await primaryPortNow() : undefined
       return redis.find((each) => each.port === port)

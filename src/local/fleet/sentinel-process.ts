@@ -14,8 +14,8 @@ export const groupName = 'latchkey'
 const quorum = 2
 /** Silence after which a sentinel finds a Redis down. */
 const downAfterMs = 1000
-/** Twice this long a failover that failed is not tried again. */
-const failoverTimeoutMs = 5000
+/** Two sentinels that start an election at the same moment can both lose it. The next is held after twice this long. */
+const failoverTimeoutMs = 2000
 
 export interface SentinelOptions {
   readonly binary: RedisBinary
@@ -24,6 +24,8 @@ export interface SentinelOptions {
   readonly port: number
   /** Of the sentinels and of the Redis servers alike. */
   readonly password: string
+  /** Gets each line that it prints. */
+  readonly onLine: (line: string) => void
 }
 
 /** Writes the file that the sentinel starts from, and later writes itself. */
@@ -48,8 +50,9 @@ export async function prepareSentinel(
 }
 
 /** Starts one that has been prepared, and resolves when it answers. @throws when it ends instead */
-export async function startSentinel({ binary, folder, port, password }: SentinelOptions): Promise<RunningProcess> {
-  const child = await spawnRedis(binary, [], [fileIn(folder), '--sentinel'])
+export async function startSentinel(options: SentinelOptions): Promise<RunningProcess> {
+  const { binary, folder, port, password, onLine } = options
+  const child = await spawnRedis(binary, [], { args: [fileIn(folder), '--sentinel'], onLine })
   const endBy = async (signal: NodeJS.Signals) => {
     child.signal(signal)
     await child.exited

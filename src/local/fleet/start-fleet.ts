@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseConfig } from '../../config.ts'
 import { startBridge } from '../bridge.ts'
 import { describeEnvironment } from '../environment.ts'
 import { redisCacheFolder } from '../project.ts'
@@ -27,12 +28,20 @@ export interface StartFleetOptions {
   readonly balancer?: BalancerKind
   /** The balancer's; a free one by default. */
   readonly port?: number
-  /** Variables of the Worker over those of the local stack, and `API_CLIENT_SECRET`. Secrets not given are made up. */
+  /**
+   * Variables of the Worker over those of the local stack, and `API_CLIENT_SECRET`. Secrets not given are made up; the
+   * store is always the fleet's own.
+   */
   readonly env?: Readonly<Record<string, string>>
   /** Gets each line that a part prints, with the part's name. */
   readonly onLine?: (name: string, line: string) => void
   /** Puts something between the servers and the bridge, such as a proxy that injects faults; servers go to its port. */
   readonly betweenServersAndBridge?: (bridgePort: number) => Promise<{ port: number; close(): Promise<void> }>
+}
+
+/** The variables make no valid configuration; the message has every problem. */
+export class FleetConfigError extends Error {
+  override name = 'FleetConfigError'
 }
 
 /** Servers make the key ring when they are first asked: one makes it, the others read it. */
@@ -42,8 +51,8 @@ const readyPatienceMs = 20_000
  * Resolves when every server is ready, the replicas hold what the primary does, and the sentinels can bring a failover
  * about. Should this process end without stopping the fleet, even by kill -9, the fleet ends too.
  *
- * @throws {MissingRedisError} {MissingGatewayError} {RedisStartError} {GatewayStartError} and whatever else keeps a part
- * from starting; what had been started is stopped then.
+ * @throws {FleetConfigError} {MissingRedisError} {MissingGatewayError} {RedisStartError} {GatewayStartError} and whatever
+ * else keeps a part from starting; what had been started is stopped then.
  */
 export async function startFleet(options: StartFleetOptions): Promise<Fleet> {
   const started: (() => Promise<unknown>)[] = []
@@ -69,7 +78,13 @@ async function start(options: StartFleetOptions, onStarted: OnStarted): Promise<
 
   const guardian = await startGuardian()
   onStarted(guardian.close)
-  const group = await startRedisGroup({ binary: redisBinary, folder: join(folder, 'redis'), guardian, onStarted })
+  const group = await startRedisGroup({
+    binary: redisBinary,
+    folder: join(folder, 'redis'),
+    guardian,
+    onLine,
+    onStarted,
+  })
   const token = randomBytes(32).toString('base64url')
   const bridge = await startBridge({ redisUrl: group.place, token })
   onStarted(bridge.close)
@@ -81,7 +96,13 @@ async function start(options: StartFleetOptions, onStarted: OnStarted): Promise<
   const url = `http://localhost:${port}`
   const secrets = { LATCHKEY_SECRET: madeUp(), API_CLIENT_SECRET: madeUp(), ...options.env }
   const store = { url: `http://127.0.0.1:${between?.port ?? bridge.port}`, token }
-  const env = describeEnvironment({ baseUrl: url, store, devVars: secrets, shell: {} })
+  const env = {
+    ...describeEnvironment({ baseUrl: url, store, devVars: secrets, shell: {} }),
+    UPSTASH_REDIS_REST_URL: store.url,
+    UPSTASH_REDIS_REST_TOKEN: store.token,
+  }
+  const config = parseConfig(env)
+  if (!config.ok) throw new FleetConfigError(`The configuration is not right.\n  ${config.problems.join('\n  ')}`)
 
   const servers = await startServers({ bundle, env, guardian, onLine, onStarted, count: options.servers ?? 5 })
   const log = await startRequestLog()
@@ -111,6 +132,7 @@ async function start(options: StartFleetOptions, onStarted: OnStarted): Promise<
     sentinels: group.sentinels,
     balancer,
     primary: group.primary,
+    isSettled: group.isSettled,
     counts: log.counts,
   }
 }
