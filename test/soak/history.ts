@@ -14,7 +14,10 @@ const bounds = z.object({
   staleMs: z.number(),
   /** Life of an access token. */
   accessMs: z.number(),
-  /** How long before and after a primary is killed an acknowledged write may be one that replicas never got. */
+  /**
+   * How long before a primary is killed an acknowledged write may be one that replicas never got. Until the one that was killed
+   * is back, sentinels may change their minds, and what the first successor acknowledged may be lost, too.
+   */
   lossMs: z.number(),
 })
 export type Bounds = z.infer<typeof bounds>

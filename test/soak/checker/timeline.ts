@@ -95,8 +95,8 @@ export function readTimeline(history: History): Timeline {
     lifeSign,
     lossBetween: (acknowledgedMs, missedMs) =>
       faults.find(
-        ({ isFailover, beginMs }) =>
-          isFailover && Math.abs(acknowledgedMs - beginMs) <= bounds.lossMs && missedMs >= beginMs,
+        ({ isFailover, beginMs, endMs }) =>
+          isFailover && acknowledgedMs >= beginMs - bounds.lossMs && acknowledgedMs <= endMs && missedMs >= beginMs,
       ),
   }
 }
