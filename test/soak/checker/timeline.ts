@@ -96,7 +96,11 @@ export function readTimeline(history: History): Timeline {
     lossBetween: (acknowledgedMs, missedMs) =>
       faults.find(
         ({ isFailover, beginMs, endMs }) =>
-          isFailover && acknowledgedMs >= beginMs - bounds.lossMs && acknowledgedMs <= endMs && missedMs >= beginMs,
+          isFailover &&
+          acknowledgedMs >= beginMs - bounds.lossMs &&
+          // An answer may have been on its way when its primary died.
+          acknowledgedMs <= Math.max(endMs, beginMs + bounds.lossMs) &&
+          missedMs >= beginMs,
       ),
   }
 }
