@@ -67,6 +67,17 @@ test('hangs on a connection already open, and serves again later', async () => {
   expect(served).toEqual(['/1', '/other', '/3'])
 })
 
+test('forwards late, and in order when it is not late any longer', async () => {
+  await get('/1')
+  proxy.mode('delay')
+  const sentMs = performance.now()
+  const late = get('/2')
+  await expect.poll(() => served, { timeout: 5000 }).toEqual(['/1', '/2'])
+  proxy.mode('pass')
+  expect(await late).toMatchObject({ body: 'answer to /2', reused: true })
+  expect(performance.now() - sentMs).toBeGreaterThanOrEqual(350)
+})
+
 test('refuses connections, open ones included', async () => {
   await get('/1')
   proxy.mode('refuse')

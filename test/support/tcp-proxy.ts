@@ -8,9 +8,10 @@ import { connect, createServer, type Socket } from 'node:net'
  * - `refuse` breaks it at once
  * - `drop-replies` forwards the request, waits until its answer comes, and breaks the connection instead of answering
  * - `drop-one-reply` does that once, and passes everything from then on
+ * - `delay` forwards both ways, 350 ms late
  * - `garbage` answers with a web page and forwards nothing
  */
-export type TcpProxyMode = 'pass' | 'hang' | 'refuse' | 'drop-replies' | 'drop-one-reply' | 'garbage'
+export type TcpProxyMode = 'pass' | 'hang' | 'refuse' | 'drop-replies' | 'drop-one-reply' | 'delay' | 'garbage'
 
 export interface TcpProxy {
   port: number
@@ -25,6 +26,9 @@ export interface TcpProxyOptions {
   /** How much later than it came each piece is forwarded, in both directions. */
   delayMs?: number
 }
+
+/** Both ways together, some replies are just in time for a store call's deadline of 800 ms and some are not. */
+const LATE_MS = 350
 
 const page = '<!doctype html><title>Welcome</title><h1>Please sign in to the network</h1>'
 const garbage = [
@@ -42,14 +46,24 @@ export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions
   let swallowed = 0
   const clients = new Set<Socket>()
 
+  // First in, first out, also when the delay becomes shorter meanwhile.
+  const waiting: { readonly dueMs: number; readonly act: () => void }[] = []
   const later = (act: () => void) => {
-    if (delayMs === 0) act()
-    else setTimeout(act, delayMs)
+    const byMs = delayMs + (current === 'delay' ? LATE_MS : 0)
+    if (byMs === 0 && waiting.length === 0) return act()
+    const dueMs = Math.max(performance.now() + byMs, waiting.at(-1)?.dueMs ?? 0)
+    waiting.push({ dueMs, act })
+    setTimeout(release, dueMs - performance.now())
+  }
+  // A timer may ring up to a millisecond early.
+  const release = () => {
+    while (waiting[0] && waiting[0].dueMs <= performance.now() + 1) waiting.shift()?.act()
   }
 
   function fromClient(chunk: Buffer, client: Socket, upstream: Socket): void {
     switch (current) {
       case 'pass':
+      case 'delay':
       case 'drop-replies':
       case 'drop-one-reply':
         later(() => upstream.write(chunk))
@@ -71,6 +85,7 @@ export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions
   function fromUpstream(chunk: Buffer, client: Socket): void {
     switch (current) {
       case 'pass':
+      case 'delay':
         later(() => client.write(chunk))
         return
       case 'hang':
