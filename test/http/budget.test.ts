@@ -54,7 +54,7 @@ describe('round trips to the store', () => {
     expect(await tripsOf(byAccessToken, 204)).toEqual([['evalsha']])
   })
 
-  it('for a change of the password: four, three of them because each needs what the one before has read', async () => {
+  it('for a change of the password: four, to check the token, find the account, read it and change it', async () => {
     const owner = await createUser(stack)
     const { access_token } = await owner.login()
     const headers = { Authorization: `Bearer ${access_token}`, 'CF-Connecting-IP': '203.0.113.9' }

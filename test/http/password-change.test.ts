@@ -69,7 +69,9 @@ describe('changing the password', () => {
     const [one, asking] = [await user.login(), await user.login()]
     await change(asking.access_token, 'not the current one')
     await change(asking.access_token)
-    const events = stack.events.filter(({ user_id, event }) => user_id === user.id && /password|ended/.test(`${event}`))
+    const events = stack.events.filter(
+      ({ user_id, event }) => user_id === user.id && /password|ended/.test(String(event)),
+    )
     const asked = { session_id: asking.session_id, request_id: expect.any(String) }
     expect(events).toMatchObject([
       { event: 'password.change_failed', level: 'warn', detail: 'credentials_wrong', ...asked },
@@ -145,10 +147,10 @@ describe('whoever has stolen an access token', () => {
     const user = await createUser(stack)
     const { access_token } = await user.login()
     const answers = [await change(access_token, password, 'short'), await change(access_token, 'wrong', 'short')]
-    const bodies = await Promise.all(answers.map(async (answer) => JSON.parse(await answer.text())))
-    const [right, wrong] = bodies.map(({ request_id: _, ...body }) => body)
-    expect(right).toEqual(wrong)
-    expect(right).toMatchObject({ status: 422 })
+    const bodies = await Promise.all(answers.map((answer) => answer.text()))
+    const [right, wrong] = bodies.map((text) => text.replace(/"request_id":"[^"]+"/, ''))
+    expect(right).toBe(wrong)
+    expect(right).toContain('password_rejected')
   })
 
   it('can do nothing with one that is dead', async () => {
