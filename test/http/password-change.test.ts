@@ -143,6 +143,20 @@ describe('whoever has stolen an access token', () => {
     await readTokens(await login(user, newPassword))
   })
 
+  it('has five guesses looked at, of however many arrive together', async () => {
+    const user = await createUser(stack)
+    const { access_token } = await user.login()
+    const startedMs = performance.now()
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => change(access_token, `wrong ${i}`)))
+    const seconds = (performance.now() - startedMs) / 1000
+    const statuses = answers.map(({ status }) => status)
+    const looked = statuses.filter((status) => status === 401).length
+    expect(looked).toBeGreaterThanOrEqual(5)
+    // One more after 1, 3, 7 seconds and so on.
+    expect(looked).toBeLessThanOrEqual(5 + Math.ceil(Math.log2(seconds + 1)))
+    expect(statuses.filter((status) => ![401, 429, 503].includes(status))).toEqual([])
+  })
+
   it('learns nothing of the current password from a refusal of the new one', async () => {
     const user = await createUser(stack)
     const { access_token } = await user.login()
