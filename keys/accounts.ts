@@ -2,10 +2,12 @@
 import password from '@inquirer/password'
 import { Command } from 'commander'
 import { createHasher } from '../src/accounts/hasher.ts'
-import { canonicalUsername, checkPassword, checkUsername } from '../src/accounts/credentials.ts'
+import { canonicalUsername, checkUsername } from '../src/accounts/credentials.ts'
+import { createPasswordPolicy } from '../src/accounts/password-policy.ts'
 import { parseConfig, type Config } from '../src/config.ts'
-import { StoreUnavailable, toWire, type Failure } from '../src/failure.ts'
+import { StoreUnavailable, toWire, type Failure, type Result } from '../src/failure.ts'
 import { argon2Native } from '../src/local/argon2-native.ts'
+import { makeCommonPasswords } from '../src/local/common-passwords.ts'
 import { mintUserId } from '../src/store/keys.ts'
 import { isRoles } from '../src/store/schema.ts'
 import type { AccountChange } from '../src/store/store.ts'
@@ -33,16 +35,24 @@ async function askPassword(): Promise<string> {
   return chunks.join('').replace(/\r?\n$/, '')
 }
 
-function orRefuse<T>(result: { ok: true; value: T } | { ok: false; failure: Failure }): T {
+function orRefuse<T>(result: Result<T, Failure>): T {
   if (result.ok) return result.value
   const { title, detail } = toWire(result.failure)
   throw new Refusal(detail ?? title)
 }
 
+/** As registration does. */
+async function checkNewPassword(config: Config, username: string, wanted: string): Promise<Result<string, Failure>> {
+  const policy = createPasswordPolicy(config, await makeCommonPasswords())
+  const say = () =>
+    process.stderr.write('Breached passwords could not be looked up: this one was not compared with them.\n')
+  return policy.check({ password: wanted, username, log: { event: say } })
+}
+
 async function create(config: Config, name: string, roles: string): Promise<{ user_id: string; username: string }> {
   if (!isRoles(roles)) throw new Refusal(rolesHint)
   const username = orRefuse(checkUsername(name))
-  const secret = orRefuse(checkPassword(await askPassword(), config.passwordMinLength))
+  const secret = orRefuse(await checkNewPassword(config, username, await askPassword()))
   const { passwordSecret } = await deriveKeys(config.secret)
   const hasher = createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom })
   const userId = await mintUserId(systemRandom, username, config.store.buckets)

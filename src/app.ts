@@ -13,6 +13,7 @@ import { loginEndpoint } from './endpoints/login.ts'
 import { logoutEndpoint } from './endpoints/logout.ts'
 import { metadataEndpoint } from './endpoints/metadata.ts'
 import { PAGE_FILES, pageEndpoint } from './endpoints/page.ts'
+import { passwordEndpoint } from './endpoints/password.ts'
 import { refreshEndpoint } from './endpoints/refresh.ts'
 import { revocationsEndpoint } from './endpoints/revocations.ts'
 import { revokeEndpoint } from './endpoints/revoke.ts'
@@ -52,6 +53,7 @@ export function createApp(parts: Parts): Hono<Env> {
   app.get('/v1/sessions', listSessionsEndpoint(parts))
   app.delete('/v1/sessions', endOtherSessionsEndpoint(parts))
   app.delete('/v1/sessions/:sid', endSessionEndpoint(parts))
+  app.post('/v1/password', limited, passwordEndpoint(parts))
   app.post('/oauth/token', limited, tokenEndpoint(parts))
   app.post('/oauth/revoke', limited, revokeEndpoint(parts))
   app.post('/oauth/introspect', limited, introspectEndpoint(parts))
@@ -69,6 +71,7 @@ export function createApp(parts: Parts): Hono<Env> {
     '/v1/login',
     '/v1/refresh',
     '/v1/logout',
+    '/v1/password',
     '/oauth/token',
     '/oauth/revoke',
     '/oauth/introspect',

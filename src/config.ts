@@ -46,6 +46,8 @@ export interface Config {
   /** How long a key is published before it signs. */
   readonly keyPublishAheadSeconds: number
   readonly passwordMinLength: number
+  /** Base URL of the range interface where breached passwords are looked up; undefined for not at all. */
+  readonly breachedPasswordsUrl?: string | undefined
   /** The request header in which the platform tells the client's address. */
   readonly clientAddressHeader: string
   readonly accessTtlSeconds: number
@@ -73,8 +75,8 @@ const BUCKETS_LIMIT = 256
 /** SHA-256 of nothing, base64url: what a script makes of a secret that it could not read. */
 const EMPTY_SHA256 = '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU'
 
-function isLocal(url: URL): boolean {
-  return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+function isSafe({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }
 
 /** An origin (scheme, host, port and nothing more), https unless it is this machine. */
@@ -82,16 +84,22 @@ const origin = z.string().superRefine((value, ctx) => {
   if (value.includes('*')) return ctx.addIssue(`${value}: a wildcard origin is never accepted`)
   const url = URL.parse(value)
   if (!url) return ctx.addIssue('must be a URL such as https://auth.example.com')
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal(url)))
-    return ctx.addIssue(`${value}: must be https (plain http only on localhost)`)
+  if (!isSafe(url)) return ctx.addIssue(`${value}: must be https (plain http only on localhost)`)
   if (url.origin !== value) return ctx.addIssue(`${value}: must be an origin alone, as in ${url.origin}`)
 })
 
 const storeUrl = z.string().superRefine((value, ctx) => {
   const url = /^https?:\/\/[^\s/@?#]+\/?$/.test(value) ? URL.parse(value) : null
   if (!url) return ctx.addIssue('must be the REST URL of an Upstash database')
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLocal(url)))
-    return ctx.addIssue('must be https (plain http only on localhost)')
+  if (!isSafe(url)) return ctx.addIssue('must be https (plain http only on localhost)')
+})
+
+const rangeInterface = z.string().transform((value, ctx) => {
+  if (value === 'off') return undefined
+  const url = /^[^\s@?#]+$/.test(value) ? URL.parse(value) : null
+  if (url && isSafe(url)) return value.replace(/\/+$/, '')
+  ctx.addIssue('must be "off" or an https URL such as https://api.pwnedpasswords.com (plain http only on localhost)')
+  return z.NEVER
 })
 
 const secret = z.string().transform((value, ctx) => {
@@ -168,6 +176,7 @@ const environment = z
     KEY_SIGNING_PERIOD_SECONDS: whole(3600, 365 * DAY_SECONDS, 30 * DAY_SECONDS),
     KEY_PUBLISH_AHEAD_SECONDS: whole(60, 7 * DAY_SECONDS, 1800),
     PASSWORD_MIN_LENGTH: whole(8, 64, 15),
+    BREACHED_PASSWORDS: rangeInterface.optional(),
     CLIENT_ADDRESS_HEADER: z
       .string()
       .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must be the name of a request header')
@@ -210,6 +219,7 @@ const environment = z
     keySigningPeriodSeconds: env.KEY_SIGNING_PERIOD_SECONDS,
     keyPublishAheadSeconds: env.KEY_PUBLISH_AHEAD_SECONDS,
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
+    breachedPasswordsUrl: env.BREACHED_PASSWORDS,
     clientAddressHeader: env.CLIENT_ADDRESS_HEADER,
     accessTtlSeconds: env.ACCESS_TTL_SECONDS,
     sessionsPerUser: env.SESSIONS_PER_USER,

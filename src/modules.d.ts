@@ -5,6 +5,11 @@ declare module '*.lua' {
   export default source
 }
 
+declare module '*.txt' {
+  const text: string
+  export default text
+}
+
 declare module '*.wasm' {
   const module: WebAssembly.Module
   export default module

@@ -1,6 +1,9 @@
 /** The composition root: the only place that picks adapters. Built once per isolate. */
+// Made by the build: see `src/local/common-passwords.ts`.
+import commonPasswords from '../.latchkey/common-passwords.txt'
 import { argon2Wasm } from './accounts/argon2-wasm.ts'
 import { createHasher, type Hasher } from './accounts/hasher.ts'
+import { createPasswordPolicy, type PasswordPolicy } from './accounts/password-policy.ts'
 import type { Config } from './config.ts'
 import type { Assets } from './endpoints/page.ts'
 import { createLog, createLogDigest, type Log } from './log.ts'
@@ -27,6 +30,7 @@ export interface Parts {
   readonly feed: RevocationFeed
   readonly keyRing: KeyRingSource
   readonly hasher: Hasher
+  readonly passwordPolicy: PasswordPolicy
   /** Of refresh tokens. */
   readonly macKeys: MacKeys
   readonly opaqueKeys: OpaqueKeys
@@ -65,6 +69,7 @@ export async function createParts(config: Config, clock: Clock, assets?: Assets)
       secrets: [current.passwordSecret, ...previous.map(({ passwordSecret }) => passwordSecret)],
       random: systemRandom,
     }),
+    passwordPolicy: createPasswordPolicy(config, commonPasswords),
     macKeys: [current.refreshMac, ...previous.map(({ refreshMac }) => refreshMac)],
     opaqueKeys: [current.opaque, ...previous.map(({ opaque }) => opaque)],
     assets,

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { checkPassword, checkUsername } from '../accounts/credentials.ts'
+import { checkUsername } from '../accounts/credentials.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readJson } from '../http/body.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
+import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
 import { mintUserId } from '../store/keys.ts'
 import type { Account } from '../store/store.ts'
@@ -16,7 +17,7 @@ export function accountsEndpoint(parts: Parts) {
     if (parts.config.registration === 'closed') return problem(c, { reason: 'registration_closed' })
     const body = await readJson(c, request)
     if (!body.ok) return problem(c, body.failure)
-    const created = await register(parts, body.value)
+    const created = await register(parts, { ...body.value, log: c.get('log') })
     if (!created.ok) return problem(c, created.failure)
     const { userId, username } = created.value
     c.get('log').event('account.created', { user_id: userId })
@@ -25,12 +26,12 @@ export function accountsEndpoint(parts: Parts) {
 }
 
 async function register(
-  { config, store, hasher, clock, random }: Parts,
-  wanted: z.infer<typeof request>,
+  { config, store, hasher, passwordPolicy, clock, random }: Parts,
+  wanted: z.infer<typeof request> & { readonly log: Log },
 ): Promise<Result<Account, Failure>> {
   const username = checkUsername(wanted.username)
   if (!username.ok) return username
-  const password = checkPassword(wanted.password, config.passwordMinLength)
+  const password = await passwordPolicy.check({ ...wanted, username: username.value })
   if (!password.ok) return password
   const hash = await hasher.hash(password.value)
   if (!hash.ok) return hash

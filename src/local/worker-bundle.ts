@@ -1,7 +1,7 @@
 /** The Worker's bundle as wrangler would deploy it, written to a folder. */
 import { execFile } from 'node:child_process'
 import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { projectRoot } from './project.ts'
 
@@ -29,14 +29,16 @@ export async function buildWorker(folder: string, entry: readonly string[] = [])
   await rm(folder, { recursive: true, force: true })
   const args = [wranglerFile, 'deploy', ...entry, '--dry-run', '--outdir', folder]
   // wrangler keeps its settings and logs below the home folder, which may be missing or not ours to write.
-  const env = { ...process.env, XDG_CONFIG_HOME: join(folder, 'config'), WRANGLER_SEND_METRICS: 'false' }
+  // The build step of wrangler.toml runs this Node, too.
+  const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const env = { ...process.env, PATH, XDG_CONFIG_HOME: join(folder, 'config'), WRANGLER_SEND_METRICS: 'false' }
   await run(process.execPath, args, { cwd: projectRoot, env }).catch((error: unknown) => {
     throw new BuildError(messageOf(error))
   })
   const names = await readdir(folder)
   const entryName = names.find((name) => name.endsWith('.js'))
   if (entryName === undefined) throw new BuildError('wrangler wrote no Worker')
-  return { folder, modules: [entryName, ...names.filter((name) => /\.(lua|wasm)$/.test(name))] }
+  return { folder, modules: [entryName, ...names.filter((name) => /\.(lua|txt|wasm)$/.test(name))] }
 }
 
 function messageOf(error: unknown): string {

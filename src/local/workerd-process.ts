@@ -104,7 +104,7 @@ function describeWorker(
 ): string {
   const { compatibility_date } = unstable_readConfig({ config: join(projectRoot, 'wrangler.toml') })
   const text = JSON.stringify
-  const kinds: Record<string, string> = { js: 'esModule', lua: 'text', wasm: 'wasm' }
+  const kinds: Record<string, string> = { js: 'esModule', lua: 'text', txt: 'text', wasm: 'wasm' }
   const kindOf = (name: string) => kinds[name.split('.').at(-1) ?? '']
   const variables = names.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`)
   // Under the name that wrangler's `[assets]` gives it.

@@ -7,6 +7,7 @@
  * | `deny:{b}:<jti>` | an access token denied on its own | until that token expires |
  * | `feed:{b}` | the revocation feed, a stream | one access token lifetime plus leeway after its last entry |
  * | `account:{b}:<username digest>` | an account, JSON | until it is deleted |
+ * | `username:{b}:<user id>` | the username under which a user's account is found | as long as that account |
  * | `throttle:{b}:<digest>` | how often a sign-in was tried lately, at a username or from an address | a day after the last try |
  * | `keyring:{0}` | the signing keys, sealed, JSON | always |
  * | `probe:{0}` | what `npm run keys -- doctor` writes to see whether it can | a second |
@@ -25,6 +26,8 @@ export interface KeyNames {
   /** The feeds of all buckets, in order. */
   readonly feeds: readonly string[]
   account(username: string): Promise<string>
+  /** Where the username of a user id is kept: in the same slot as the account. */
+  username(userId: string): string
   /** Of a username: in the same slot as its account. */
   accountThrottle(username: string): Promise<string>
   /** Of a network address, by its digest. */
@@ -46,6 +49,7 @@ export function createKeyNames(buckets: number): KeyNames {
       const digest = await shortDigest(username)
       return `account:${tag(digest)}:${digest}`
     },
+    username: (userId) => `username:${tag(userId)}:${userId}`,
     accountThrottle: async (username) => {
       const digest = await shortDigest(username)
       return `throttle:${tag(digest)}:${digest}`

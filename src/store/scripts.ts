@@ -1,5 +1,6 @@
 /** The Lua scripts as they are sent to the store. */
 import changeAccount from './lua/change-account.lua'
+import changePassword from './lua/change-password.lua'
 import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
 import deny from './lua/deny.lua'
@@ -22,6 +23,7 @@ const FLAGS = '#!lua flags=allow-key-locking\n'
 
 export const scripts = {
   changeAccount: FLAGS + record + changeAccount,
+  changePassword: FLAGS + record + throttle + changePassword,
   failLogin: FLAGS + throttle + failLogin,
   openSession: FLAGS + record + throttle + openSession,
   rotate: FLAGS + record + rotate,

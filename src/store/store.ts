@@ -61,6 +61,24 @@ export interface Opening {
   readonly nowMs: number
 }
 
+export interface PasswordChange {
+  /** As it was read when the current password was checked. */
+  readonly account: Account
+  readonly newHash: string
+  /** The session that asks, and goes on. */
+  readonly sid: string
+  readonly nowMs: number
+}
+
+/**
+ * `ended` are the user's other sessions (empty when the store was asked twice). `gone`: the session that asks is dead. `conflict`:
+ * the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked.
+ */
+export type PasswordOutcome =
+  | { readonly status: 'changed'; readonly ended: readonly string[] }
+  | { readonly status: 'gone' | 'conflict' }
+  | { readonly status: 'wait'; readonly waitMs: number }
+
 export interface Turn {
   readonly userId: string
   readonly sid: string
@@ -149,6 +167,8 @@ export interface RingReplacement {
 export interface Store {
   /** The account of a canonical username. */
   findAccount(username: string): Promise<Account | undefined>
+  /** The canonical username of a user id. */
+  findUsername(userId: string): Promise<string | undefined>
   /** What a sign-in needs to know before the password is checked. `waitMs` is the same for a username that nobody has. */
   beginLogin(attempt: Attempt): Promise<{ readonly account: Account | undefined; readonly waitMs: number }>
   /**
@@ -164,6 +184,8 @@ export interface Store {
   changeAccount(
     change: AccountChange,
   ): Promise<{ readonly account: Account; readonly ended: readonly string[] } | undefined>
+  /** The owner's change; every session of theirs but the one that asks ends in the same step, and verifiers hear of it. */
+  changePassword(change: PasswordChange): Promise<PasswordOutcome>
   /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */
   openSession(
     opening: Opening,

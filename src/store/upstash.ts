@@ -32,6 +32,11 @@ const changeReply = z.union([
   z.tuple([z.literal('changed'), z.string()]).rest(z.string()),
   z.tuple([z.literal('absent')]),
 ])
+const passwordReply = z.union([
+  z.tuple([z.literal('changed')]).rest(z.string()),
+  z.tuple([z.literal('wait'), z.coerce.number()]),
+  z.tuple([z.enum(['gone', 'conflict'])]),
+])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone', 'foreign'])
 const createReply = z.enum(['created', 'taken'])
@@ -57,6 +62,7 @@ export function createUpstashStore(config: StoreConfig): Store {
       readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String)), demand))
   }
   const changeAccount = script(scripts.changeAccount, changeReply)
+  const changePassword = script(scripts.changePassword, passwordReply)
   // Between two tries another sign-in may have ended the session, and the second would open it again.
   const openSession = script(scripts.openSession, openReply, { once: true })
   const rotate = script(scripts.rotate, rotateReply)
@@ -75,7 +81,14 @@ export function createUpstashStore(config: StoreConfig): Store {
       return stored === null ? undefined : readReply(accountJson, stored)
     },
 
-    createAccount: async (account) => createAccount([await keys.account(account.username)], [writeAccount(account)]),
+    findUsername: async (userId) =>
+      readReply(getReply, await guarded(() => redis.get(keys.username(userId)))) ?? undefined,
+
+    createAccount: async (account) =>
+      createAccount(
+        [await keys.account(account.username), keys.username(account.userId)],
+        [writeAccount(account), account.username],
+      ),
 
     async beginLogin({ username, addressDigest, nowMs }) {
       const pipeline = redis.pipeline().mget(await keys.account(username), await keys.accountThrottle(username))
@@ -104,6 +117,16 @@ export function createUpstashStore(config: StoreConfig): Store {
         [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, feedMs],
       )
       return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
+    },
+
+    async changePassword({ account: { userId, username, hash }, newHash, sid, nowMs }) {
+      const reply = await changePassword(
+        [keys.session(userId), keys.feed(userId), await keys.account(username), await keys.accountThrottle(username)],
+        [userId, sid, hash, newHash, nowMs, idleMs, feedMs],
+      )
+      if (reply[0] === 'wait') return { status: reply[0], waitMs: reply[1] }
+      const [status, ...ended] = reply
+      return status === 'changed' ? { status, ended } : { status }
     },
 
     async openSession({ account, newHash, clientId, sid, familyDigest, device, nowMs }) {

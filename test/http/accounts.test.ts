@@ -26,13 +26,14 @@ describe('registration', () => {
   })
 
   it('refuses a password of 14 characters and accepts one of 15, counted in code points', async () => {
-    const answer = await register('short', '🔑'.repeat(14))
+    const keys = Array.from({ length: 15 }, (_, i) => String.fromCodePoint(0x1f511 + i * 7))
+    const answer = await register('short', keys.slice(0, 14).join(''))
     expect(answer.status).toBe(422)
     expect(await answer.json()).toMatchObject({
       code: 'password_rejected',
       detail: 'A password has at least 15 characters.',
     })
-    expect((await register('long', '🔑'.repeat(15))).status).toBe(201)
+    expect((await register('long', keys.join(''))).status).toBe(201)
   })
 
   it('takes long passwords with spaces and any Unicode, whole, and normalizes their spelling', async () => {

@@ -128,7 +128,7 @@ describe('a browser', () => {
   })
 
   it('is told 405 when it comes with GET', async () => {
-    for (const path of ['/v1/login', '/v1/refresh', '/v1/logout', '/v1/accounts']) {
+    for (const path of ['/v1/login', '/v1/refresh', '/v1/logout', '/v1/password', '/v1/accounts']) {
       const answer = await stack.request(path, { headers: { Origin: webOrigin } })
       expect(await refusal(answer)).toBe('405 method_not_allowed')
       expect(answer.headers.get('Allow')).toBe('POST')

@@ -54,6 +54,19 @@ describe('round trips to the store', () => {
     expect(await tripsOf(byAccessToken, 204)).toEqual([['evalsha']])
   })
 
+  it('for a change of the password: four, to check the token, find the account, read it and change it', async () => {
+    const owner = await createUser(stack)
+    const { access_token } = await owner.login()
+    const headers = { Authorization: `Bearer ${access_token}`, 'CF-Connecting-IP': '203.0.113.9' }
+    const change = (current_password: string, new_password: string) => () =>
+      stack.request('/v1/password', json({ current_password, new_password }, headers))
+    const other = 'eleven purple kettles sing'
+    await change(password, other)()
+    const trips = [['mget'], ['get'], ['mget', 'get'], ['evalsha']]
+    expect(await tripsOf(change(other, password), 204)).toEqual(trips)
+    expect(await tripsOf(change(password, 'short'), 422)).toEqual(trips.slice(0, 3))
+  })
+
   it('for a live check: one MGET of two keys, and none on a cached answer', async () => {
     const { access_token } = await user.login()
     expect(await tripsOf(verify(access_token), 204)).toEqual([['mget']])

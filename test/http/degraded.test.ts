@@ -33,6 +33,14 @@ describe.each(faults)('while the store is $name', ({ name, begin, end }) => {
       refresh: () => user.refresh(tokens.refresh_token, { attempt: 'during-the-outage' }),
       verify: () => stack.request('/v1/verify?fresh=1', bearer(tokens.access_token)),
       logout: () => stack.request('/v1/logout', { method: 'POST', headers: { Origin: webOrigin, Cookie: cookie } }),
+      changePassword: () =>
+        stack.request(
+          '/v1/password',
+          json(
+            { current_password: password, new_password: 'eleven purple kettles' },
+            { Authorization: `Bearer ${tokens.access_token}` },
+          ),
+        ),
       register: () => stack.request('/v1/accounts', json({ username: 'somebody-new', password })),
     }
     const took: string[] = []

@@ -57,6 +57,9 @@ describe('the log', () => {
     await stack.request('/v1/login', json({ username: planted, password: planted, client_id: 'app' }))
     await stack.request('/v1/login', json({ username: user.username, password: planted, client_id: planted }))
     await stack.request('/v1/accounts', json({ username: user.username, password: planted }))
+    const authorized = { Authorization: `Bearer ${tokens.access_token}` }
+    for (const current_password of [planted, password])
+      await stack.request('/v1/password', json({ current_password, new_password: planted }, authorized))
     await stack.request('/v1/verify', bearer(`${tokens.access_token}x`))
     await stack.request(`/v1/verify?access_token=${tokens.access_token}`)
     await user.refresh(`${tokens.refresh_token}x`)

@@ -72,12 +72,13 @@ describe('wrangler.toml', () => {
     const folder = await folderForTest()
     const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')
     const config = join(folder, 'wrangler.toml')
-    await writeFile(config, text.replaceAll(/^# (?=\[(?:build|assets)\]|\w+ = )/gm, ''))
+    await writeFile(config, text.replaceAll(/^# (?=\[assets\]|\w+ = )/gm, ''))
     const { assets, build } = unstable_readConfig({ config })
     expect(assets).toMatchObject({ binding: 'ASSETS', html_handling: 'none', run_worker_first: true })
 
-    const [node = '', script = '', ...args] = build.command?.split(' ') ?? []
-    expect([node, ...args]).toEqual(['node', assets?.directory])
+    const command = /^# +command = "(.+)"$/m.exec(text)?.[1] ?? ''
+    const script = 'src/local/page-bundle.ts'
+    expect(command.split(' && ')).toEqual([build.command, `node ${script} ${assets?.directory}`])
     await promisify(execFile)(process.execPath, [join(projectRoot, script), join(folder, 'page')])
     const built = await readdir(join(folder, 'page'))
     expect(built.map((name) => `/${name}`).toSorted()).toEqual(PAGE_FILES.map(({ asset }) => asset).toSorted())

@@ -9,6 +9,7 @@ import { testVariables } from '../support/stack.ts'
 const types: Record<string, 'ESModule' | 'Text' | 'CompiledWasm'> = {
   js: 'ESModule',
   lua: 'Text',
+  txt: 'Text',
   wasm: 'CompiledWasm',
 }
 

@@ -6,7 +6,7 @@ import { bearer, createUser, json } from '../support/user.ts'
 const DAY_MS = 86_400_000
 
 describe('what the endpoints leave in the store', () => {
-  it('has a time to live on every key but accounts and the key ring', async () => {
+  it('has a time to live on every key but those of accounts and the key ring', async () => {
     const stack = await stackForTest()
     const user = await createUser(stack)
     const first = await user.login()
@@ -26,13 +26,21 @@ describe('what the endpoints leave in the store', () => {
     const lives: Record<string, number> = {}
     for (const key of await direct.keys('*')) lives[key.replace(/:.*/, '')] = await direct.pttl(key)
     direct.disconnect()
-    expect(Object.keys(lives).toSorted()).toEqual(['account', 'deny', 'feed', 'keyring', 'session', 'throttle'])
+    expect(Object.keys(lives).toSorted()).toEqual([
+      'account',
+      'deny',
+      'feed',
+      'keyring',
+      'session',
+      'throttle',
+      'username',
+    ])
     const limits: Record<string, number> = { session: 8 * DAY_MS, deny: 360_000, feed: 360_000, throttle: DAY_MS }
     for (const [kind, limit] of Object.entries(limits)) {
       expect(lives[kind]).toBeGreaterThan(0)
       expect(lives[kind]).toBeLessThanOrEqual(limit)
     }
-    expect([lives['account'], lives['keyring']]).toEqual([-1, -1])
+    expect([lives['account'], lives['username'], lives['keyring']]).toEqual([-1, -1, -1])
   })
 
   it('holds no token, no password and no private key', async () => {

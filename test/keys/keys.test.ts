@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
 import { operatorVariables, runTool, type CommandRun } from '../support/command-line.ts'
 import { copyOfProject } from '../support/project-copy.ts'
+import { knowing, rangeInterfaceForTest } from '../support/range-interface.ts'
 import { startTestBridge, startTestRedis, type TestBridge } from '../support/redis.ts'
 import { testConfig, testSecret } from '../support/stack.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
@@ -251,9 +252,30 @@ describe('npm run accounts', () => {
   it('refuses what registration refuses', async () => {
     const short = await runTool('accounts', ['create', 'ada'], { env, input: 'short\n' })
     expect(short).toMatchObject({ code: 1, stderr: expect.stringContaining('at least 15 characters') })
+    const common = await runTool('accounts', ['create', 'ada'], { env, input: 'passwordpassword\n' })
+    expect(common).toMatchObject({ code: 1, stderr: expect.stringContaining('most common') })
     const roles = await runTool('accounts', ['create', 'ada', '--roles', 'a\nb'], { env, input: 'x' })
     expect(roles).toMatchObject({ code: 1, stderr: expect.stringContaining('--roles') })
     expect((await runTool('accounts', ['create'], { env })).code).toBe(2)
+  })
+})
+
+describe('npm run accounts where breached passwords are looked up', () => {
+  const create = (at: string, input: string) =>
+    runTool('accounts', ['create', 'ada'], { env: { ...env, BREACHED_PASSWORDS: at }, input })
+
+  it('refuses one that is known, and says when it could not look', async () => {
+    const breached = 'hunter two hunter three'
+    const range = await rangeInterfaceForTest(knowing(breached))
+    expect(await create(range.url, `${breached}\n`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('breach'),
+    })
+    const broken = await rangeInterfaceForTest((_, response) => response.writeHead(500).end())
+    expect(await create(broken.url, `${breached}\n`)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('could not be looked up'),
+    })
   })
 })
 

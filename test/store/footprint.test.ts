@@ -41,5 +41,6 @@ it('leaves no key that is not the session’s own behind 1,000 rotations', async
   expect((await started.direct.keys('*')).toSorted()).toEqual([
     await user.keys.account(user.account.username),
     user.keys.session(user.account.userId),
+    user.keys.username(user.account.userId),
   ])
 })

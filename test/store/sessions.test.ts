@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mintUserId } from '../../src/store/keys.ts'
 import type { Store } from '../../src/store/store.ts'
+import { systemRandom } from '../../src/system.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
 
 const T0 = 1_800_000_000_000
@@ -150,7 +152,8 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       const { account } = await newUser(store)
       expect(await store.findAccount(account.username)).toEqual(account)
       expect(await store.findAccount('nobody')).toBeUndefined()
-      expect(await store.createAccount({ ...account, userId: 'another' })).toBe('taken')
+      const userId = await mintUserId(systemRandom, account.username, buckets)
+      expect(await store.createAccount({ ...account, userId })).toBe('taken')
       expect(await store.findAccount(account.username)).toEqual(account)
     })
   })

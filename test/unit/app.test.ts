@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createHasher } from '../../src/accounts/hasher.ts'
+import { createPasswordPolicy } from '../../src/accounts/password-policy.ts'
 import { createApp } from '../../src/app.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
 import { createLog } from '../../src/log.ts'
@@ -31,6 +32,7 @@ describe('an unknown failure', () => {
         tend: () => Promise.resolve(),
       },
       hasher: createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }),
+      passwordPolicy: createPasswordPolicy(config, ''),
       macKeys: [refreshMac],
       opaqueKeys: [opaque],
       feed: createRevocationFeed({ store, clock: systemClock, ...config.store, windowMs: 360_000 }),

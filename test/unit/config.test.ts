@@ -126,6 +126,29 @@ describe('the configuration', () => {
     expect(digest && Buffer.from(digest)).toEqual(createHash('sha256').update(apiSecret).digest())
   })
 
+  it.each([
+    ['off', undefined],
+    ['', undefined],
+    ['https://api.pwnedpasswords.com', 'https://api.pwnedpasswords.com'],
+    ['https://mirror.example.com/pwned/', 'https://mirror.example.com/pwned'],
+    ['http://127.0.0.1:8080', 'http://127.0.0.1:8080'],
+  ])('looks breached passwords up where BREACHED_PASSWORDS says: %j', (value, url) => {
+    expect(parseConfig({ ...testVariables, BREACHED_PASSWORDS: value })).toMatchObject({
+      ok: true,
+      value: { breachedPasswordsUrl: url },
+    })
+  })
+
+  it.each([
+    'on',
+    'http://api.pwnedpasswords.com',
+    'https://user@host.example',
+    'https://host.example?key=1',
+    'https://',
+  ])('refuses to look breached passwords up at %s', (value) => {
+    expect(problemsOf({ BREACHED_PASSWORDS: value })).toEqual([expect.stringMatching(/^BREACHED_PASSWORDS: must be/)])
+  })
+
   it('refuses lifetimes that contradict each other', () => {
     expect(problemsOf({ SESSION_IDLE_SECONDS: '1000', SESSION_ABSOLUTE_SECONDS: '900' })).toHaveLength(1)
     expect(problemsOf({ SESSION_IDLE_SECONDS: '100' })).toEqual([

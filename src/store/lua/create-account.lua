@@ -1,8 +1,10 @@
 -- create-account: registers an account unless its username is taken.
--- KEYS[1] account
--- ARGV    account as JSON
+-- KEYS[1] account  KEYS[2] username of the user id
+-- ARGV    account as JSON, username
 -- returns 'created' or 'taken'
 -- Asked twice with the same account it answers `created` both times.
 local stored = redis.call('GET', KEYS[1])
-if not stored then redis.call('SET', KEYS[1], ARGV[1]) end
-return (not stored or stored == ARGV[1]) and 'created' or 'taken'
+if stored then return stored == ARGV[1] and 'created' or 'taken' end
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('SET', KEYS[2], ARGV[2])
+return 'created'
