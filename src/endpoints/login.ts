@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { canonicalPassword, canonicalUsername } from '../accounts/credentials.ts'
 import type { PasswordMatch } from '../accounts/hasher.ts'
-import type { Client } from '../config.ts'
+import type { Client } from '../client.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readJson } from '../http/body.ts'
 import { mayActAs } from '../http/client-authentication.ts'

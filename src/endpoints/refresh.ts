@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Client, Config } from '../config.ts'
+import type { Client } from '../client.ts'
+import type { Config } from '../config.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readJson } from '../http/body.ts'
 import { mayActAs } from '../http/client-authentication.ts'

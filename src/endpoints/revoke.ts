@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Client } from '../config.ts'
+import type { Client } from '../client.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readForm } from '../http/body.ts'
 import { authenticateClient } from '../http/client-authentication.ts'

@@ -1,6 +1,6 @@
 /** Which client is calling. RFC 6749 section 2.3: `client_secret_basic`, `client_secret_post`, `none` for public clients. */
 import { auth as readBasic } from 'hono/utils/basic-auth'
-import type { Client } from '../config.ts'
+import type { Client } from '../client.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { sameBytes } from '../tokens/own-token.ts'
 import type { RequestContext } from './context.ts'

@@ -1,7 +1,7 @@
 /** Which pages of other origins may read the answers: the Fetch standard's CORS protocol. */
 import type { MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
-import type { Client } from '../config.ts'
+import type { Client } from '../client.ts'
 import type { Env } from './context.ts'
 
 /** How long a browser may remember a preflight. Chromium remembers none for longer. */

@@ -1,4 +1,4 @@
-import type { Client } from '../config.ts'
+import type { Client } from '../client.ts'
 import { failed, ok, type Result } from '../failure.ts'
 import type { RequestContext } from './context.ts'
 

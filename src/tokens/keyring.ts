@@ -2,6 +2,7 @@
 import type { JWK } from 'jose'
 import { KeyRingUnreadable, StoreUnavailable } from '../failure.ts'
 import type { Log } from '../log.ts'
+import { pause } from '../pause.ts'
 import type { Clock } from '../system.ts'
 import { tendRing, type RingTools } from './key-changes.ts'
 import { publishedKeys, signingKey, type Ring } from './ring.ts'
@@ -34,6 +35,10 @@ const RING_CACHE_MS = 60_000
 /** How soon after a read an unknown key, or a failed read, may cause another. */
 const READ_AGAIN_MS = 30_000
 
+/** How often, and how many times at most, a request looks whether another one's reading is over: a second in all. */
+const LOOK_AGAIN_MS = 10
+const LOOK_LIMIT = 100
+
 interface Held {
   readonly ring: Ring
   readonly opened: ReadonlyMap<string, SigningKey>
@@ -44,6 +49,7 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
   /** When the ring was last asked for; set before the answer, so that one request reads it and the others go on. */
   let askedAtMs = -Infinity
   let hasFailed = false
+  let isReading = false
 
   async function read(): Promise<Held> {
     const change = await tendRing(tools, clock.nowMs(), held?.ring)
@@ -61,6 +67,7 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
 
   async function renew(): Promise<Held> {
     askedAtMs = clock.nowMs()
+    isReading = true
     try {
       held = await read()
       hasFailed = false
@@ -70,7 +77,15 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
       if (error instanceof StoreUnavailable) throw error
       // Not ours, or damaged: the store holds no ring of this service.
       throw new KeyRingUnreadable('the key ring does not open with this LATCHKEY_SECRET')
+    } finally {
+      isReading = false
     }
+  }
+
+  /** What another request is reading just now may know the key: waits for it, by timers of this request's own. */
+  async function untilRead(): Promise<void> {
+    const isOver = () => !isReading
+    for (let looked = 0; !isOver() && looked < LOOK_LIMIT; looked++) await pause(LOOK_AGAIN_MS)
   }
 
   function isDue(isKnown: boolean, certain: boolean): boolean {
@@ -93,7 +108,11 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
     async current(kid, { certain } = { certain: false }) {
       const known = held ?? (await renew())
       const knows = ({ opened }: Held) => kid === undefined || opened.has(kid)
-      const now = isDue(knows(known), certain) ? await renewIfPossible(known) : known
+      let now = isDue(knows(known), certain) ? await renewIfPossible(known) : known
+      if (isReading && !knows(now)) {
+        await untilRead()
+        now = held ?? now
+      }
       if (hasFailed && !knows(now)) throw new StoreUnavailable('the key ring could not be read')
       const { ring, opened } = now
       const nowMs = clock.nowMs()

@@ -1,5 +1,5 @@
 /** What a sign-in or a refresh hands out: an access token and the session's current refresh token. */
-import type { Client } from '../config.ts'
+import type { Client } from '../client.ts'
 import type { Parts } from '../parts.ts'
 import type { SessionGrant } from '../store/store.ts'
 import { signAccessToken, type AccessClaims } from './access.ts'

@@ -105,6 +105,33 @@ describe('tending the ring', () => {
 })
 
 describe('a store that has lost its ring', () => {
+  it('waits for what another request is reading just now, before it says that a key is unknown', async () => {
+    const { tools, ring } = ringStore()
+    let nowMs = T0
+    const clock = { nowMs: () => nowMs }
+    let release: (() => void) | undefined
+    const slow: RingTools = {
+      ...tools,
+      store: {
+        ...tools.store,
+        async readKeyRing() {
+          if (nowMs > T0) await new Promise<void>((resolve) => (release = resolve))
+          return tools.store.readKeyRing()
+        },
+      },
+    }
+    const source = createKeyRing({ ...slow, clock, log: createLog(() => undefined, clock) })
+    await source.current()
+    nowMs += times.publishAheadMs
+    await tendRing(tools, nowMs)
+    const [, fresh] = ring()
+    const reader = source.current(fresh?.kid)
+    const other = source.current(fresh?.kid)
+    await expect.poll(() => release).toBeDefined()
+    release?.()
+    for (const asked of [await reader, await other]) expect(asked.keys.map(({ kid }) => kid)).toContain(fresh?.kid)
+  })
+
   it('is given back the one that an isolate remembers, and no good token becomes a bad one', async () => {
     const { tools, ring, lose } = ringStore()
     let nowMs = T0
