@@ -23,10 +23,18 @@ export function createTrials(session: Session, announce: (text: string) => void)
     // The button is gone: the focus goes on at the top.
     if (kind === 'signed-in') element('session-title', HTMLElement).focus()
   })
-  onPress('sign-out', async () => {
+  const sayStillIn = (why: string) =>
+    write(element('sign-out-error', HTMLElement), why && `You are still signed in. ${why}`)
+  const signOut = async () => {
     const outcome = await session.logout()
-    const failure = outcome.ok ? '' : `You are still signed in. ${outcome.message}`
-    write(element('sign-out-error', HTMLElement), failure)
+    sayStillIn(outcome.ok ? '' : outcome.message)
+  }
+  onPress('sign-out', signOut)
+  onPress('sign-out-everywhere', async () => {
+    // The others first: afterwards nobody could ask any more.
+    const others = await session.fetch('/v1/sessions', { method: 'DELETE' }).catch(() => undefined)
+    if (others?.ok) await signOut()
+    else sayStillIn('Your other sessions could not be ended: try again.')
   })
   copyOnPress(element('copy-link', HTMLButtonElement), () => location.href, announce)
   copyOnPress(element('copy-token', HTMLButtonElement), session.getAccessToken, announce)

@@ -94,10 +94,17 @@ describe.skipIf(!hasChromium)('the page, in Chromium', () => {
     await expect.poll(() => second.locator('#tabs').textContent()).toBe('2')
     await expect.poll(() => second.locator('#handovers').textContent()).toBe('1')
 
-    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click()
     for (const tab of [page, second]) await untilHeading(tab, /One session/)
     await page.reload()
     await untilHeading(page, /One session/)
+  })
+
+  it('signs out everywhere', async () => {
+    const { page } = await signedUp()
+    await page.getByRole('button', { name: 'Sign out everywhere' }).click()
+    await untilHeading(page, /One session/)
+    expect(await page.locator('#journal').textContent()).toContain('DELETE /v1/sessions')
   })
 
   it('can be used by keyboard alone', async () => {
