@@ -54,9 +54,12 @@ export function openSession(
 
   const hasEnded = () => status.kind !== 'offline' && 'code' in status
   const usable = () => (isUsable(token) ? token : undefined)
+  const knownId = () => token?.sessionId ?? memory.sessionId()
 
   function hold(grant: Grant, type: 'signed-in' | 'refreshed' | 'shared', since?: Stopwatch): void {
     if (token && token.sessionId !== grant.sessionId) endedId = token.sessionId
+    // Long before it was due: an API has refused the one before, perhaps in another tab.
+    else if (token && token.dueInMs() > REJECTION_MS) sinceRejection = startStopwatch(around)
     token = createToken(around, grant, since)
     status = describeToken(around, token)
     backoff.reset()
@@ -83,7 +86,7 @@ export function openSession(
 
   /** Ends the session for all tabs: the service has said so. */
   function endForAll(ending: Ending): void {
-    const sessionId = token?.sessionId ?? memory.sessionId() ?? ''
+    const sessionId = knownId() ?? ''
     // Unless that is of a newer one by now.
     if (memory.sessionId() === sessionId) memory.forget()
     end(ending, sessionId)
@@ -119,7 +122,7 @@ export function openSession(
         return
       case 'ended': {
         const { type: _, sessionId, ...ending } = message
-        if (!hasEnded() && sessionId === (token?.sessionId ?? memory.sessionId() ?? sessionId)) end(ending, sessionId)
+        if (!hasEnded() && sessionId === (knownId() ?? sessionId)) end(ending, sessionId)
       }
     }
   }
@@ -134,21 +137,23 @@ export function openSession(
   }
 
   async function renewAlone(waited: boolean, rejected: Token | undefined): Promise<void> {
-    const before = token
     const isNeeded = () => !hasEnded() && (isDue(token) || token === rejected)
     if (isNeeded() && (waited || memory.mayBeHadFromOthers())) await tabs.ask(waited ? TOLD_MS : ASK_MS)
     if (!isNeeded() || backoff.leftMs() > 0) return
     const since = startStopwatch(around)
     const key = memory.attempt()
+    const askedId = knownId()
     const answer = readRefreshAnswer(await call(REFRESH, { client_id: clientId }, { 'Idempotency-Key': key }))
     if (answer.kind !== 'failed') memory.attemptIsOver(key)
     switch (answer.kind) {
       case 'granted':
-        // An answer that was long in coming must not bring back a session that has been left.
-        return answer.grant.sessionId === endedId ? undefined : hold(answer.grant, 'refreshed', since)
+        // Nothing brings back a session that has been left: neither an answer that was long in coming, nor its cookie.
+        if (answer.grant.sessionId !== endedId) return hold(answer.grant, 'refreshed', since)
+        if (knownId() === askedId) endForAll(SIGNED_OUT)
+        return
       case 'ended':
-        // Unless somebody has signed in meanwhile: then it was the cookie of the session before that was refused.
-        if (token === before || !usable()) endForAll(answer.status)
+        // Unless somebody has signed in or out meanwhile: then it was the session before that which the service refused.
+        if (knownId() === askedId) endForAll(answer.status)
         return
       case 'failed': {
         const inMs = backoff.fail(answer.failure.retryAfterMs)

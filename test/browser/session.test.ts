@@ -181,3 +181,20 @@ describe('a listener that throws', () => {
     expect(tab.session.status().kind).toBe('signed-in')
   })
 })
+
+describe('a listener that subscribes anew when it is called', () => {
+  it('as a component does that renders, hears of an event once', async () => {
+    const { world, tab } = await signedInWorld()
+    const heard: string[] = []
+    let unsubscribe = () => {}
+    const subscribe = () =>
+      tab.session.subscribe(({ type }) => {
+        unsubscribe()
+        // Should it be called for ever, the test fails and does not hang.
+        if (heard.push(type) < 10) unsubscribe = subscribe()
+      })
+    unsubscribe = subscribe()
+    await world.pass(256_000)
+    expect(heard).toEqual(['refreshed'])
+  })
+})
