@@ -2,8 +2,8 @@ import type { Surroundings } from './surroundings.ts'
 
 /** Other products' users were hung for good by a lock that a dying tab took along: nobody waits for longer than this. */
 const PATIENCE_MS = 5000
-/** Over how long tabs without locks spread their refreshes: one takes a tenth of it. */
-const SPREAD_MS = 2000
+/** Over how long tabs without locks spread their refreshes: one takes a small part of it. */
+const SPREAD_MS = 4000
 
 /**
  * Runs `act` while, as a rule, no other tab runs one under the same name. `waited` says that another tab did meanwhile.
