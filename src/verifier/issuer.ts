@@ -1,6 +1,6 @@
 /** The issuer's three answers that a verifier asks for, over HTTP. */
 import { withDeadline } from './deadline.ts'
-import { isObject, parseObject, type JsonObject } from './json.ts'
+import { isFiniteNumber, isObject, parseObject, type JsonObject } from './json.ts'
 import type { RevokedKind } from './revoked.ts'
 
 /** The part of the Fetch API that is used, so that `fetch` of every runtime and a Hono app's `request` fit. */
@@ -22,6 +22,12 @@ export interface FetchAnswer {
 /** The issuer gave no usable answer: not reached, too late, refusing, or not in the agreed form. */
 export class IssuerUnavailable extends Error {
   override readonly name = 'IssuerUnavailable'
+  /** What was answered instead of 200. */
+  readonly status: number | undefined
+  constructor(message: string, status?: number) {
+    super(message)
+    this.status = status
+  }
 }
 
 export interface RevokedEntry {
@@ -42,6 +48,10 @@ export interface FeedPage {
   /** Seconds since the epoch by the issuer's clock: when the store was read, and when the answer was made. */
   readonly asOfSeconds: number
   readonly nowSeconds: number
+  /** The cursor could not be continued: what follows begins at the beginning. */
+  readonly reset: boolean
+  /** How far back the feed reaches. */
+  readonly windowSeconds: number
 }
 
 /** All reject with {@link IssuerUnavailable} or what `fetch` throws. */
@@ -69,7 +79,7 @@ export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOp
     withDeadline(timeoutMs, async (signal) => {
       // Credentials must not follow a redirect, and workerd knows no `redirect: 'error'`.
       const answer = await fetch(base + path, { ...request, redirect: 'manual', signal })
-      if (answer.status !== 200) throw new IssuerUnavailable(`${path} answered ${answer.status}`)
+      if (answer.status !== 200) throw new IssuerUnavailable(`${path} answered ${answer.status}`, answer.status)
       const body = parseObject(await answer.text())
       if (!body) throw new IssuerUnavailable(`${path} did not answer with a JSON object`)
       return body
@@ -99,6 +109,11 @@ export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOp
         method: 'POST',
         headers: { ...headers(), 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ token }).toString(),
+      }).catch((error: unknown) => {
+        // A token that cannot even be read is the token's fault, and says nothing of the issuer.
+        if (error instanceof IssuerUnavailable && (error.status === 400 || error.status === 413))
+          return { active: false }
+        throw error
       })
       if (typeof answer.active !== 'boolean') throw new IssuerUnavailable('/oauth/introspect did not say active')
       return answer.active ? answer : undefined
@@ -107,20 +122,22 @@ export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOp
 }
 
 /** An entry of an unknown kind makes the page unusable: it would be a revocation that is not heeded. */
-function parsePage({ entries, cursor, more, as_of, now }: JsonObject): FeedPage | undefined {
+function parsePage({ entries, cursor, more, as_of, now, reset, window_seconds }: JsonObject): FeedPage | undefined {
   if (!Array.isArray(entries) || typeof cursor !== 'string' || typeof more !== 'boolean') return undefined
-  if (typeof as_of !== 'number' || typeof now !== 'number') return undefined
+  if (!isFiniteNumber(as_of) || !isFiniteNumber(now) || !isFiniteNumber(window_seconds) || typeof reset !== 'boolean')
+    return undefined
   const parsed = entries.map(parseEntry).filter((entry) => entry !== undefined)
   if (parsed.length !== entries.length) return undefined
-  return { entries: parsed, cursor, more, asOfSeconds: as_of, nowSeconds: now }
+  return { entries: parsed, cursor, more, asOfSeconds: as_of, nowSeconds: now, reset, windowSeconds: window_seconds }
 }
 
 function parseEntry(entry: unknown): RevokedEntry | undefined {
   if (!isObject(entry)) return undefined
   const { kind, id, exp, before } = entry
   if (kind !== 'sid' && kind !== 'jti' && kind !== 'kid') return undefined
-  if (typeof id !== 'string' || typeof exp !== 'number') return undefined
-  return typeof before === 'number' ? { kind, id, exp, before } : { kind, id, exp }
+  if (typeof id !== 'string' || !isFiniteNumber(exp)) return undefined
+  if (before === undefined) return { kind, id, exp }
+  return isFiniteNumber(before) ? { kind, id, exp, before } : undefined
 }
 
 /** RFC 6749 section 2.3.1: both parts are form-encoded before they are joined. */

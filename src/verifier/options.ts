@@ -33,6 +33,8 @@ export interface VerifierOptions {
    * its request. Without it, the feed is read when tokens are verified.
    */
   readonly background?: boolean
+  /** Whether opaque tokens (`at1.…`) are taken, by asking the issuer about each. Default: yes, but not with `none`. */
+  readonly opaque?: boolean
   readonly fetch?: VerifierFetch
   readonly clock?: VerifierClock
 }
@@ -46,6 +48,7 @@ export interface Settings extends IssuerOptions {
   readonly toleranceSeconds: number
   readonly rememberedTokens: number
   readonly background: boolean
+  readonly opaque: boolean
   readonly clock: Clock
 }
 
@@ -72,6 +75,7 @@ export function parseOptions(options: VerifierOptions): Settings {
     timeoutMs: inRange('timeoutSeconds', options.timeoutSeconds ?? 3, [0.1, 60]) * 1000,
     rememberedTokens: inRange('rememberedTokens', options.rememberedTokens ?? 10_000, [0, 10_000_000]),
     background: background && revocation === 'feed',
+    opaque: (options.opaque ?? true) && revocation !== 'none',
     // Called by itself: browsers and workerd refuse `fetch` as a method of another object.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     clock: createClock(options.clock ?? systemClock),
