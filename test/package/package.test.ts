@@ -1,6 +1,6 @@
 /** The package as npm would publish it, used by strangers. */
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,20 +22,19 @@ const SIZE_LIMIT_BYTES = 12_000
 let folder: string
 let tarball: Uint8Array<ArrayBuffer>
 
-/** A project that has installed the package, jose and Hono, and nothing else. */
+/** A project that has installed the package and Hono, and nothing else. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'latchkey-package-'))
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: projectRoot })
+  await run('npm', ['run', 'build'], { cwd: projectRoot })
+  await run('npm', ['pack', './dist', '--pack-destination', folder], { cwd: projectRoot })
   const name = (await readdir(folder)).find((one) => one.endsWith('.tgz')) ?? ''
   tarball = Uint8Array.from(await readFile(join(folder, name)))
-  const modules = join(folder, 'node_modules')
-  await mkdir(modules)
-  await run('tar', ['-xzf', join(folder, name), '-C', modules])
-  await cp(join(modules, 'package'), join(modules, 'latchkey'), { recursive: true })
-  await rm(join(modules, 'package'), { recursive: true })
-  for (const dependency of ['jose', 'hono'])
-    await symlink(join(projectRoot, 'node_modules', dependency), join(modules, dependency))
+  await run('npm', ['pack', join(projectRoot, 'node_modules', 'jose'), '--pack-destination', folder])
+  const jose = (await readdir(folder)).find((one) => one.startsWith('jose-')) ?? ''
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  // The tarball of jose answers for its exact version: nothing comes from a registry.
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${jose}`, `./${name}`], { cwd: folder })
+  await symlink(join(projectRoot, 'node_modules', 'hono'), join(folder, 'node_modules', 'hono'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -69,7 +68,26 @@ async function issuerOfToday(): Promise<{ issuer: TestIssuer; url: string }> {
 it('holds the built modules and nothing of the service', async () => {
   const files = await readdir(join(folder, 'node_modules', 'latchkey'), { recursive: true })
   const roots = new Set(files.map((file) => file.split('/')[0] ?? ''))
-  expect([...roots].toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
+  expect([...roots].toSorted()).toEqual(['LICENSE', 'README.md', 'browser', 'package.json', 'verifier'])
+})
+
+it('brings jose and nothing else, no command and no other Node', async () => {
+  const manifest: unknown = JSON.parse(await readFile(join(folder, 'node_modules', 'latchkey', 'package.json'), 'utf8'))
+  const dependencies = z
+    .object({ dependencies: z.object({ jose: z.string() }).strict() })
+    .loose()
+    .parse(manifest)
+  expect(Object.keys(dependencies).filter((name) => /dependencies|scripts|bin|private|allow/i.test(name))).toEqual([
+    'dependencies',
+    'peerDependencies',
+    'peerDependenciesMeta',
+  ])
+  expect(manifest).toMatchObject({
+    peerDependencies: { hono: '>=4' },
+    peerDependenciesMeta: { hono: { optional: true } },
+  })
+  const installed = await readdir(join(folder, 'node_modules'))
+  expect(installed.filter((name) => name !== '.package-lock.json').toSorted()).toEqual(['hono', 'jose', 'latchkey'])
 })
 
 it('has no fault that publint knows of', async () => {
@@ -139,7 +157,7 @@ it('has the browser’s library, with types, for a bundler', async () => {
     format: 'esm',
   })
   const inputs = Object.keys(metafile.inputs).filter((input) => !input.endsWith('app.ts'))
-  expect(inputs.every((input) => input.includes('latchkey/dist/browser/'))).toBe(true)
+  expect(inputs.every((input) => input.includes('latchkey/browser/'))).toBe(true)
 })
 
 it('verifies in workerd, behind Hono, with one verifier that the module makes as it loads', async () => {
@@ -184,7 +202,7 @@ it('verifies in workerd, behind Hono, with one verifier that the module makes as
 })
 
 it('weighs less than 12 kB with jose, for a browser', async () => {
-  const entry = join(folder, 'node_modules', 'latchkey', 'dist', 'verifier', 'verifier.js')
+  const entry = join(folder, 'node_modules', 'latchkey', 'verifier', 'verifier.js')
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
