@@ -6,12 +6,17 @@ import type { RevokedKind } from './revoked.ts'
 /** The part of the Fetch API that is used, so that `fetch` of every runtime and a Hono app's `request` fit. */
 export type VerifierFetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>
 
+/** The runtime's `AbortSignal`, also for projects that have no types of it. */
+export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer S } }
+  ? S
+  : { readonly aborted: boolean }
+
 export interface FetchInit {
   readonly method: 'GET' | 'POST'
   readonly headers: Record<string, string>
   readonly body?: string
   readonly redirect: 'manual'
-  readonly signal: AbortSignal
+  readonly signal: Signal
 }
 
 export interface FetchAnswer {

@@ -5,7 +5,6 @@
  * minutes a token waits for the fetch. One fetch is under way at a time, and at most one is started in 30 s while there
  * are keys to go on with, whatever tokens name. When the fetch fails, keys that are held stay good for an hour.
  */
-import type { CryptoKey } from 'jose'
 import { importJWK } from 'jose/key/import'
 import type { Clock, Moment } from './clock.ts'
 import { IssuerUnavailable, type Issuer } from './issuer.ts'
@@ -25,6 +24,9 @@ const OUTAGE_MS = 60_000
 const COOLDOWN_MS = 30_000
 /** After the first failure when there is no key to go on with; doubled by each. */
 const FIRST_RETRY_MS = 1000
+
+/** By way of the import: jose's index of types needs those of a DOM. */
+type CryptoKey = Exclude<Awaited<ReturnType<typeof importJWK>>, Uint8Array>
 
 export interface VerifyingKey {
   readonly kid: string

@@ -72,7 +72,11 @@ export function createSharedCall({ clock, limitMs, run }: SharedCallOptions): Sh
       last = call
       counts.calls += 1
       call.promise = follow(call)
-      waitUntil?.(call.promise)
+      try {
+        waitUntil?.(call.promise)
+      } catch {
+        // The caller's own mistake, such as a context of a request that has ended: the call goes on without it.
+      }
     },
     async settled() {
       if (!last || outcome() !== 'running') return

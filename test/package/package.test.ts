@@ -125,11 +125,12 @@ it('is typed for a project without the types of Node, of the DOM or of Workers',
   await writeFile(
     join(folder, 'typed.ts'),
     `import { createVerifier, type Verification } from 'latchkey/verifier'
-     const verifier = createVerifier({ issuer: 'https://a.b', audience: 'c', revocation: 'none' })
+     declare const clientId: string | undefined
+     const verifier = createVerifier({ issuer: 'https://a.b', audience: 'c', revocation: 'none', clientId })
      export const result: Promise<Verification> = verifier.verify('token')`,
   )
   const tsc = join(projectRoot, 'node_modules', 'typescript', 'bin', 'tsc')
-  const options = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--lib', 'es2022']
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--lib', 'es2022']
   const resolution = ['--module', 'nodenext', '--types', '', 'typed.ts']
   await expect(run(process.execPath, [tsc, ...options, ...resolution], { cwd: folder })).resolves.toMatchObject({
     stdout: '',
