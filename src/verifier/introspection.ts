@@ -7,6 +7,7 @@ import { withDeadline } from './deadline.ts'
 import type { Issuer } from './issuer.ts'
 import type { JsonObject } from './json.ts'
 import { refused, type Refused } from './result.ts'
+import { describe } from './shared-call.ts'
 
 /** An introspection answer, undefined when the token is not active; and how long ago it was asked for. */
 export interface Asked {
@@ -94,12 +95,13 @@ export function createIntrospection(options: {
     try {
       const answer = await issuer.introspect(token)
       failedAt = undefined
+      counts.lastFailure = undefined
       answeredAt = clock.now()
       return { ok: true, answer, ageSeconds: clock.sinceMs(askedAt) / 1000 }
     } catch (error) {
       failedAt = clock.now()
       counts.failures += 1
-      counts.lastFailure = error instanceof Error ? error.message : String(error)
+      counts.lastFailure = describe(error)
       return refused('revocation_unknown', 'the issuer cannot be asked')
     } finally {
       if (calls.get(token)?.askedAt === askedAt) calls.delete(token)

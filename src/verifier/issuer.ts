@@ -21,7 +21,18 @@ export interface FetchInit {
 
 export interface FetchAnswer {
   readonly status: number
+  /** Where there is one it is read in parts, so that an answer without end is given up. */
+  readonly body?: FetchBody | null | undefined
   text(): Promise<string>
+}
+
+/** The part of a `ReadableStream` that is used. */
+export interface FetchBody {
+  cancel(): Promise<void>
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+    cancel(): Promise<void>
+  }
 }
 
 /** The issuer gave no usable answer: not reached, too late, refusing, or not in the agreed form. */
@@ -76,16 +87,25 @@ export interface IssuerOptions {
   readonly fetch: VerifierFetch
 }
 
+/** No answer of Latchkey's comes near its limit. */
+interface Request extends Pick<FetchInit, 'method' | 'headers' | 'body'> {
+  readonly limitBytes: number
+}
+
 export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOptions): Issuer {
   const base = issuer.replace(/\/$/, '')
   const authorization = credentials && basicCredentials(credentials)
 
-  const ask = (path: string, request: Pick<FetchInit, 'method' | 'headers' | 'body'>) =>
+  const ask = (path: string, { limitBytes, ...request }: Request) =>
     withDeadline(timeoutMs, async (signal) => {
       // Credentials must not follow a redirect, and workerd knows no `redirect: 'error'`.
       const answer = await fetch(base + path, { ...request, redirect: 'manual', signal })
-      if (answer.status !== 200) throw new IssuerUnavailable(`${path} answered ${answer.status}`, answer.status)
-      const body = parseObject(await answer.text())
+      if (answer.status !== 200) {
+        // Left unread, it would keep its connection.
+        void answer.body?.cancel().catch(() => undefined)
+        throw new IssuerUnavailable(`${path} answered ${answer.status}`, answer.status)
+      }
+      const body = parseObject(await readText(answer, limitBytes))
       if (!body) throw new IssuerUnavailable(`${path} did not answer with a JSON object`)
       return body
     })
@@ -97,14 +117,18 @@ export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOp
   return {
     async readKeys() {
       const path = '/.well-known/jwks.json'
-      const { keys } = await ask(path, { method: 'GET', headers: { accept: 'application/json' } })
+      const { keys } = await ask(path, {
+        method: 'GET',
+        headers: { accept: 'application/json' },
+        limitBytes: 256_000,
+      })
       if (!Array.isArray(keys)) throw new IssuerUnavailable(`${path} did not answer with a JWK Set`)
       return keys.filter(isObject)
     },
     async readFeed(cursor) {
       const path = '/v1/revocations'
       const query = cursor === undefined ? '' : `?${new URLSearchParams({ after: cursor }).toString()}`
-      const page = parsePage(await ask(path + query, { method: 'GET', headers: headers() }))
+      const page = parsePage(await ask(path + query, { method: 'GET', headers: headers(), limitBytes: 4_000_000 }))
       if (!page) throw new IssuerUnavailable(`${path} did not answer with a page of the feed`)
       if (page.more && page.cursor === cursor) throw new IssuerUnavailable(`${path} does not move on`)
       return page
@@ -112,6 +136,7 @@ export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOp
     async introspect(token) {
       const answer = await ask('/oauth/introspect', {
         method: 'POST',
+        limitBytes: 64_000,
         headers: { ...headers(), 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ token }).toString(),
       }).catch((error: unknown) => {
@@ -123,6 +148,23 @@ export function createIssuer({ issuer, credentials, timeoutMs, fetch }: IssuerOp
       if (typeof answer.active !== 'boolean') throw new IssuerUnavailable('/oauth/introspect did not say active')
       return answer.active ? answer : undefined
     },
+  }
+}
+
+async function readText(answer: FetchAnswer, limitBytes: number): Promise<string> {
+  if (!answer.body) return answer.text()
+  const reader = answer.body.getReader()
+  const decoder = new TextDecoder()
+  let [text, left] = ['', limitBytes]
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    left -= value?.length ?? 0
+    if (left < 0) {
+      void reader.cancel().catch(() => undefined)
+      throw new IssuerUnavailable(`the answer is longer than ${limitBytes} bytes`)
+    }
+    text += decoder.decode(value, { stream: true })
   }
 }
 
