@@ -1,10 +1,18 @@
 /** From a verification to an answer over HTTP: RFC 6750 section 3. */
+import { isStringArray } from './json.ts'
 import type { Accepted, RefusalCode, Verification } from './result.ts'
 
 /** What an endpoint asks of a token besides being good: every one of the scopes, and every one of the roles. */
 export interface Requirements {
-  readonly scopes?: readonly string[]
-  readonly roles?: readonly string[]
+  readonly scopes?: readonly string[] | undefined
+  readonly roles?: readonly string[] | undefined
+}
+
+/** @throws {TypeError} for what would let too much through: a name with a typing error, a string for a list of them */
+export function checkRequirements(requirements: Requirements): void {
+  for (const [name, value] of Object.entries(requirements))
+    if ((name !== 'scopes' && name !== 'roles') || (value !== undefined && !isStringArray(value)))
+      throw new TypeError(`latchkey/verifier: ${name}: only scopes and roles can be required, as lists of strings`)
 }
 
 /** A refusal as it goes out. Why a token is bad is for the log: the caller hears `invalid_token`. */

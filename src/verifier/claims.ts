@@ -1,4 +1,4 @@
-import { isStringArray, type JsonObject } from './json.ts'
+import { isFiniteNumber, isStringArray, type JsonObject } from './json.ts'
 import { refused, type Refused } from './result.ts'
 
 /** RFC 9068 section 2.2, with `sid` of OpenID Connect and Latchkey's own `roles`. */
@@ -25,9 +25,10 @@ export function parseClaims(payload: JsonObject): AccessClaims | undefined {
   if (typeof iss !== 'string' || typeof sub !== 'string' || typeof client_id !== 'string') return undefined
   if (typeof jti !== 'string' || typeof sid !== 'string') return undefined
   if (typeof aud !== 'string' && !isStringArray(aud)) return undefined
-  if (!isTime(iat) || !isTime(exp) || !isTime(auth_time)) return undefined
+  if (!isFiniteNumber(iat) || !isFiniteNumber(exp) || !isFiniteNumber(auth_time)) return undefined
   if (!isStringArray(roles)) return undefined
-  if ((nbf !== undefined && !isTime(nbf)) || (scope !== undefined && typeof scope !== 'string')) return undefined
+  if ((nbf !== undefined && !isFiniteNumber(nbf)) || (scope !== undefined && typeof scope !== 'string'))
+    return undefined
   return Object.freeze({
     iss,
     sub,
@@ -71,8 +72,4 @@ export function checkTimes({ exp, nbf }: AccessClaims, times: Times): Refused | 
   if (exp + toleranceSeconds <= Math.max(nowSeconds, issuerSeconds)) return refused('expired', 'exp has passed')
   if (nbf !== undefined && nbf - toleranceSeconds > nowSeconds) return refused('invalid_token', 'nbf is still to come')
   return undefined
-}
-
-function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value)
 }

@@ -5,7 +5,8 @@
  * and end), plus the time since it was asked for (by ours). The two clocks are never compared.
  */
 import type { Clock, Moment } from './clock.ts'
-import type { Issuer } from './issuer.ts'
+import { IssuerUnavailable, type FeedPage, type Issuer } from './issuer.ts'
+import type { Keys } from './keys.ts'
 import { createOutdated } from './outdated.ts'
 import { createRevoked, type RevokedKind } from './revoked.ts'
 import { createSharedCall, type WaitUntil } from './shared-call.ts'
@@ -37,42 +38,58 @@ export interface FeedState {
 
 /** Above what the clocks of the issuer's servers differ by. */
 const ISSUER_SKEW_SECONDS = 60
+/** No feed is that long: at the issuer's 1,000 entries a page, a million sign-outs in one window. */
+const PAGES_LIMIT = 1000
 
-interface Freshness {
-  readonly askedAt: Moment
-  /** How old the answer was when it was made. */
-  readonly answerAgeSeconds: number
+/** What the issuer's clock said, and when by ours. */
+interface IssuerTime {
   readonly answeredAt: Moment
   readonly issuerSeconds: number
 }
 
+interface Freshness extends IssuerTime {
+  readonly askedAt: Moment
+  /** How old the answer was when it was made. */
+  readonly answerAgeSeconds: number
+}
+
 export function createFeed(options: {
   readonly issuer: Pick<Issuer, 'readFeed'>
+  readonly keys: Pick<Keys, 'withdraw' | 'doubt'>
   readonly clock: Clock
   readonly pollMs: number
   readonly timeoutMs: number
   /** Tokens are taken for so long after they expired, so revocations are kept for so long too. */
   readonly toleranceSeconds: number
 }): Feed {
-  const { issuer, clock, pollMs, timeoutMs, toleranceSeconds } = options
+  const { issuer, keys, clock, pollMs, timeoutMs, toleranceSeconds } = options
   const revoked = createRevoked()
   const outdated = createOutdated()
   let cursor: string | undefined
   let fresh: Freshness | undefined
+  /** A time that the issuer cannot have by the last page: believed when the next poll says it again. */
+  let suspect: IssuerTime | undefined
+  let hasRead = false
   let isClosed = false
   let hasFailed = false
 
   const ageOf = ({ askedAt, answerAgeSeconds }: Freshness) => answerAgeSeconds + clock.sinceMs(askedAt) / 1000
   const ageSeconds = () => (fresh ? ageOf(fresh) : Number.POSITIVE_INFINITY)
-  const issuerSeconds = () =>
-    fresh && fresh.issuerSeconds + (clock.now().monotonicMs - fresh.answeredAt.monotonicMs) / 1000
+  const timeBy = ({ issuerSeconds: then, answeredAt }: IssuerTime) =>
+    then + (clock.now().monotonicMs - answeredAt.monotonicMs) / 1000
+  const issuerSeconds = () => fresh && timeBy(fresh)
+  const leaps = (nowSeconds: number, from: IssuerTime) =>
+    nowSeconds < timeBy(from) - ISSUER_SKEW_SECONDS ||
+    nowSeconds > from.issuerSeconds + clock.sinceMs(from.answeredAt) / 1000 + ISSUER_SKEW_SECONDS
 
   const polling = createSharedCall({
     clock,
     limitMs: timeoutMs,
     async run(step) {
       try {
-        while (await readPage(step));
+        let pages = 1
+        while (await readPage(step))
+          if ((pages += 1) > PAGES_LIMIT) throw new IssuerUnavailable('the feed does not end')
         hasFailed = false
       } catch (error) {
         hasFailed = true
@@ -87,22 +104,42 @@ export function createFeed(options: {
     const askedAt = clock.now()
     const page = await issuer.readFeed(cursor)
     for (const { kind, id, exp, before } of page.entries)
-      if (kind === 'sid' && before !== undefined) outdated.add(id, before, exp)
+      if (kind === 'kid') keys.withdraw(id)
+      else if (kind === 'sid' && before !== undefined) outdated.add(id, before, exp)
       else revoked.add(kind, id, exp)
+    noticeGap(page)
+    const time: IssuerTime = { answeredAt: clock.now(), issuerSeconds: page.nowSeconds }
+    if (fresh && leaps(page.nowSeconds, fresh)) {
+      const isRepeated = suspect && !leaps(page.nowSeconds, suspect)
+      suspect = isRepeated ? undefined : time
+      if (!isRepeated) throw new IssuerUnavailable('the issuer’s time leaps')
+      // By the time that was wrong, too much may have been forgotten: all is read again.
+      cursor = fresh = undefined
+      return !isClosed
+    }
+    suspect = undefined
     // Entries are only ever added, so a page that comes late, or again, or after a reset, takes nothing away.
     cursor = page.cursor
     if (page.more) return !isClosed
-    const answer: Freshness = {
-      askedAt,
-      answerAgeSeconds: Math.max(0, page.nowSeconds - page.asOfSeconds),
-      answeredAt: clock.now(),
-      issuerSeconds: page.nowSeconds,
-    }
+    const previous = fresh
+    const answer = { ...time, askedAt, answerAgeSeconds: Math.max(0, page.nowSeconds - page.asOfSeconds) }
     if (ageOf(answer) < ageSeconds()) fresh = answer
-    const forgetBefore = page.nowSeconds - ISSUER_SKEW_SECONDS - toleranceSeconds
-    revoked.prune(forgetBefore)
-    outdated.prune(forgetBefore)
+    if (previous) forget(Math.min(page.nowSeconds, timeBy(previous)) - ISSUER_SKEW_SECONDS - toleranceSeconds)
+    hasRead = true
     return false
+  }
+
+  function forget(beforeSeconds: number): void {
+    revoked.prune(beforeSeconds)
+    outdated.prune(beforeSeconds)
+  }
+
+  /** What was withdrawn while nobody read, and is forgotten, only a newer key set tells. */
+  function noticeGap({ reset, windowSeconds, nowSeconds }: FeedPage): void {
+    const safeSeconds = Math.max(windowSeconds / 2, windowSeconds - ISSUER_SKEW_SECONDS)
+    const gapSeconds = fresh ? Math.max(ageSeconds(), nowSeconds - fresh.issuerSeconds) : Number.POSITIVE_INFINITY
+    if (reset && hasRead) keys.doubt(0)
+    else if (gapSeconds > safeSeconds) keys.doubt(safeSeconds * 1000)
   }
 
   return {
@@ -114,7 +151,10 @@ export function createFeed(options: {
       if (!isClosed && polling.sinceStartMs() >= pollMs) polling.start(waitUntil)
     },
     async settled() {
-      if (!hasFailed) await polling.settled()
+      if (hasFailed) return
+      await polling.settled()
+      // It may have died with its request: the next one is not waited for before it is through.
+      if (polling.outcome() === 'abandoned') hasFailed = true
     },
     close() {
       isClosed = true

@@ -1,6 +1,6 @@
 /** Middleware for Hono, in any runtime. */
 import type { Context, MiddlewareHandler } from 'hono'
-import { admit, readBearer, type Requirements } from './answer.ts'
+import { admit, checkRequirements, readBearer, type Requirements } from './answer.ts'
 import type { Accepted } from './result.ts'
 import type { WaitUntil } from './shared-call.ts'
 import type { Verifier } from './verifier.ts'
@@ -17,6 +17,7 @@ export interface TokenEnv {
  * is required. Others are answered: 401 and 403 as RFC 6750 section 3 has it, 503 when the token cannot be judged.
  */
 export function requireToken(verifier: Verifier, requirements: Requirements = {}): MiddlewareHandler<TokenEnv> {
+  checkRequirements(requirements)
   return async (c, next) => {
     const token = readBearer(c.req.header('Authorization'))
     const result = token === undefined ? undefined : await verifier.verify(token, { waitUntil: waitUntilOf(c) })
@@ -31,7 +32,8 @@ export function requireToken(verifier: Verifier, requirements: Requirements = {}
 function waitUntilOf(c: Context<TokenEnv>): WaitUntil | undefined {
   try {
     const { executionCtx } = c
-    return (promise) => executionCtx.waitUntil(promise)
+    // An adapter may hand over anything for a context.
+    return typeof executionCtx?.waitUntil === 'function' ? (promise) => executionCtx.waitUntil(promise) : undefined
   } catch {
     return undefined
   }

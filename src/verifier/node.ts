@@ -1,5 +1,5 @@
 /** Middleware for Express, Connect and plain `node:http`. Knows their requests by shape, so it needs no types of theirs. */
-import { admit, readBearer, type Requirements } from './answer.ts'
+import { admit, checkRequirements, readBearer, type Requirements } from './answer.ts'
 import type { Accepted } from './result.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -24,8 +24,13 @@ const tokens = new WeakMap<NodeRequest, Accepted>()
 /**
  * Lets requests through that carry a good access token in their `Authorization` header, with every scope and role that
  * is required. Others are answered: 401 and 403 as RFC 6750 section 3 has it, 503 when the token cannot be judged.
+ *
+ * `next` gets a bug of the verifier's as its argument. In plain `node:http`, look: `(error) => { … }`.
+ *
+ * @throws {TypeError} when the requirements are not lists of strings, or have another name
  */
 export function requireToken(verifier: Verifier, requirements: Requirements = {}): NodeMiddleware {
+  checkRequirements(requirements)
   const handle = async (req: NodeRequest, res: NodeResponse): Promise<boolean> => {
     const token = readBearer(req.headers.authorization)
     const admission = admit(token === undefined ? undefined : await verifier.verify(token), requirements)

@@ -22,8 +22,12 @@ const BUCKET_SECONDS = 60
 
 export function createRevoked(): Revoked {
   const tables = new Map<number, FingerprintTable>()
-  const seeds = crypto.getRandomValues(new Uint32Array(2))
-  const print = (kind: RevokedKind, id: string) => fingerprint(`${kind}:${id}`, seeds)
+  let seeds: Uint32Array | undefined
+  const print = (kind: RevokedKind, id: string) => {
+    // Not before it is needed: workerd gives no random values to a module while it loads.
+    seeds ??= crypto.getRandomValues(new Uint32Array(2))
+    return fingerprint(`${kind}:${id}`, seeds)
+  }
   return {
     add(kind, id, expSeconds) {
       const bucket = Math.floor(expSeconds / BUCKET_SECONDS)

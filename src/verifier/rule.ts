@@ -1,9 +1,8 @@
 /** What makes a token good: its signature, its times, and that nobody took it back. */
 import { checkIntent, checkTimes, parseClaims, type AccessClaims } from './claims.ts'
-import type { Moment } from './clock.ts'
 import type { Feed } from './feed.ts'
+import { createIntrospection, type Asker, type IntrospectionState } from './introspection.ts'
 import type { Issuer } from './issuer.ts'
-import type { JsonObject } from './json.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
 import type { CheckedToken, Remembered } from './remembered.ts'
@@ -16,10 +15,10 @@ export interface Rule {
   state(): IntrospectionState
 }
 
-export interface IntrospectionState {
-  readonly calls: number
-  readonly failures: number
-  readonly lastFailure?: string
+interface Presented {
+  readonly token: string
+  readonly checked: CheckedToken
+  readonly waitUntil: WaitUntil | undefined
 }
 
 export interface RuleParts {
@@ -33,38 +32,37 @@ export interface RuleParts {
 
 /** Latchkey's own are below 2,000 characters: what is longer is not worth decoding. */
 const TOKEN_LENGTH_LIMIT = 16_384
-/** Opaque access tokens: nothing in them can be checked here. */
-const OPAQUE_PREFIX = 'at1.'
-
-/** An introspection answer, or why there is none; and how long ago it was asked for. */
-type Asked = { readonly ok: true; readonly answer: JsonObject | undefined; readonly ageSeconds: number } | Refused
+/** Opaque access tokens: nothing in them can be checked here but their form. */
+const OPAQUE_TOKEN = /^at1\.[\w-]{94}$/
+/** Without a timer that reads the feed, a token waits for the poll that it has begun once the feed is so far behind. */
+const PROMISED_SECONDS = 2
 
 export function createRule({ settings, issuer, keys, remembered, feed }: RuleParts): Rule {
   const { clock, revocation, maxStalenessSeconds, toleranceSeconds } = settings
-  const counts = { calls: 0, failures: 0, lastFailure: undefined as string | undefined }
-  let failedAt: Moment | undefined
+  const introspection = createIntrospection({ ...settings, issuer })
+  const patienceSeconds = settings.background ? maxStalenessSeconds : Math.min(maxStalenessSeconds, PROMISED_SECONDS)
 
   async function judge(token: string, waitUntil: WaitUntil | undefined): Promise<Verification> {
+    // Before anything is checked: what the feed tells of the issuer's time is part of the check.
+    feed?.tend(waitUntil)
     // A caller without types may hand over whatever a header lookup gave.
     if (typeof token !== 'string' || token.length > TOKEN_LENGTH_LIMIT)
       return refused('invalid_token', 'not a token: no string, or too long')
-    if (token.startsWith(OPAQUE_PREFIX)) return judgeOpaque(token)
+    if (OPAQUE_TOKEN.test(token)) return judgeOpaque(token)
     keys.tend(waitUntil)
     const known = recall(token)
     const checked = known ?? (await checkSignature(token, keys, { ...settings, waitUntil }))
     if (!checked.ok) return checked
-    const untimely = checkTimes(checked.claims, {
-      nowSeconds: clock.now().wallMs / 1000,
-      issuerSeconds: feed?.issuerSeconds(),
-      toleranceSeconds,
-    })
+    const untimely = findUntimely(checked.claims)
     if (untimely) {
       remembered.forget(token)
       return untimely
     }
     if (!known) remembered.set(token, checked)
     if (feed) return judgeByFeed(feed, { token, checked, waitUntil })
-    return revocation === 'introspect' ? judgeByIssuer(token, checked.claims) : accepted(checked.claims, 'signature')
+    return revocation === 'introspect'
+      ? judgeByIssuer({ token, checked, waitUntil }, 'always')
+      : accepted(checked.claims, 'signature')
   }
 
   function recall(token: string): CheckedToken | undefined {
@@ -74,75 +72,65 @@ export function createRule({ settings, issuer, keys, remembered, feed }: RulePar
     return undefined
   }
 
-  async function judgeByFeed(
-    followed: Feed,
-    presented: { readonly token: string; readonly checked: CheckedToken; readonly waitUntil: WaitUntil | undefined },
-  ): Promise<Verification> {
-    const { token, checked, waitUntil } = presented
-    followed.tend(waitUntil)
-    if (followed.ageSeconds() > maxStalenessSeconds) await followed.settled()
-    const revoked = findRevoked(followed, checked)
-    if (revoked) return revoked
+  async function judgeByFeed(followed: Feed, presented: Presented): Promise<Verification> {
+    if (followed.ageSeconds() > patienceSeconds) await followed.settled()
+    const refusal = await findRefusal(presented)
+    if (refusal) return refusal
     const stalenessSeconds = followed.ageSeconds()
-    if (stalenessSeconds <= maxStalenessSeconds) return accepted(checked.claims, 'feed', stalenessSeconds)
-    // While the issuer is down, a request in every poll's time finds out; the others need not wait for it.
-    if (clock.sinceMs(failedAt) < settings.pollMs)
-      return refused('revocation_unknown', 'the feed is stale, and the issuer could not be asked a moment ago')
-    const result = await judgeByIssuer(token, checked.claims)
-    return findRevoked(followed, checked) ?? result
+    return stalenessSeconds <= maxStalenessSeconds
+      ? accepted(presented.checked.claims, 'feed', stalenessSeconds)
+      : judgeByIssuer(presented, 'fallback')
   }
 
-  async function judgeByIssuer(token: string, claims: AccessClaims): Promise<Verification> {
-    const asked = await ask(token)
+  async function judgeByIssuer(presented: Presented, asker: Asker): Promise<Verification> {
+    const asked = await introspection.ask(presented.token, asker)
+    if (asked.ok && !asked.answer) return refused('revoked', 'the issuer says that it is no longer active')
+    const refusal = await findRefusal(presented)
+    if (refusal) return refusal
     if (!asked.ok) return asked
-    return asked.answer
-      ? accepted(claims, 'introspection', asked.ageSeconds)
-      : refused('revoked', 'the issuer says that it is no longer active')
+    return accepted(presented.checked.claims, 'introspection', asked.ageSeconds)
   }
 
-  /** Times are the issuer's to check: it has just said that the token is active. */
   async function judgeOpaque(token: string): Promise<Verification> {
-    if (revocation === 'none') return refused('invalid_token', 'opaque tokens cannot be verified without the issuer')
-    const asked = await ask(token)
+    if (!settings.opaque) return refused('invalid_token', 'opaque tokens are not taken here')
+    const asked = await introspection.ask(token, 'opaque')
     if (!asked.ok) return asked
     if (!asked.answer) return refused('invalid_token', 'the issuer says that it is not active')
     const claims = parseClaims(asked.answer)
     if (!claims) return refused('revocation_unknown', 'the introspection answer lacks claims')
-    return checkIntent(claims, settings) ?? accepted(claims, 'introspection', asked.ageSeconds)
+    return checkIntent(claims, settings) ?? findUntimely(claims) ?? accepted(claims, 'introspection', asked.ageSeconds)
   }
 
-  async function ask(token: string): Promise<Asked> {
-    const askedAt = clock.now()
-    counts.calls += 1
-    try {
-      const answer = await issuer.introspect(token)
-      failedAt = undefined
-      return { ok: true, answer, ageSeconds: clock.sinceMs(askedAt) / 1000 }
-    } catch (error) {
-      failedAt = clock.now()
-      counts.failures += 1
-      counts.lastFailure = error instanceof Error ? error.message : String(error)
-      return refused('revocation_unknown', 'the issuer cannot be asked')
+  /** What speaks against a token after time was spent on waiting: all that may have changed meanwhile. */
+  async function findRefusal({ checked, waitUntil }: Presented): Promise<Refused | undefined> {
+    const { claims, key } = checked
+    if (!keys.isCurrent(key)) {
+      const found = await keys.find(key.kid, waitUntil)
+      if (found === 'unavailable') return refused('keys_unavailable', 'the issuer’s key set cannot be fetched')
+      if (found !== key) return refused('invalid_token', 'its key is no longer one of the issuer’s')
     }
+    return (feed && findRevoked(feed, keys, checked)) ?? findUntimely(claims)
   }
 
-  return {
-    judge,
-    state() {
-      const { calls, failures, lastFailure } = counts
-      return { calls, failures, ...(lastFailure === undefined ? {} : { lastFailure }) }
-    },
+  function findUntimely(claims: AccessClaims): Refused | undefined {
+    return checkTimes(claims, {
+      nowSeconds: clock.now().wallMs / 1000,
+      issuerSeconds: feed?.issuerSeconds(),
+      toleranceSeconds,
+    })
   }
+
+  return { judge, state: () => introspection.state() }
 }
 
 function accepted(claims: AccessClaims, checked: Accepted['checked'], stalenessSeconds?: number): Accepted {
   return { ok: true, claims, checked, ...(stalenessSeconds === undefined ? {} : { stalenessSeconds }) }
 }
 
-function findRevoked(feed: Feed, { claims, key }: CheckedToken): Refused | undefined {
+function findRevoked(feed: Feed, keys: Pick<Keys, 'isWithdrawn'>, { claims, key }: CheckedToken): Refused | undefined {
   if (feed.has('sid', claims.sid)) return refused('revoked', 'its session has ended')
   if (feed.isOutdated(claims.sid, claims.iat)) return refused('revoked', 'the roles of its session have changed since')
   if (feed.has('jti', claims.jti)) return refused('revoked', 'it was revoked')
-  if (feed.has('kid', key.kid)) return refused('revoked', 'the key that signed it was withdrawn')
+  if (keys.isWithdrawn(key.kid)) return refused('revoked', 'the key that signed it was withdrawn')
   return undefined
 }

@@ -12,6 +12,14 @@ export type WaitUntil = (promise: Promise<unknown>) => void
 
 export type CallOutcome = 'none' | 'running' | 'abandoned' | 'done' | 'failed'
 
+/** For `state()`: what failed, with the code by which Node says why, such as ECONNREFUSED. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  const code: unknown = typeof cause === 'object' && cause !== null ? Reflect.get(cause, 'code') : undefined
+  return typeof code === 'string' ? `${error.message} (${code})` : error.message
+}
+
 export interface SharedCall {
   /** Starts a call, unless one is under way. Does not wait. */
   start(waitUntil?: WaitUntil): void
@@ -54,10 +62,11 @@ export function createSharedCall({ clock, limitMs, run }: SharedCallOptions): Sh
     try {
       await run(() => (call.steppedAt = clock.now()))
       call.outcome = 'done'
+      counts.lastFailure = undefined
     } catch (error) {
       call.outcome = 'failed'
       counts.failures += 1
-      counts.lastFailure = error instanceof Error ? error.message : String(error)
+      counts.lastFailure = describe(error)
     }
   }
 
@@ -72,7 +81,11 @@ export function createSharedCall({ clock, limitMs, run }: SharedCallOptions): Sh
       last = call
       counts.calls += 1
       call.promise = follow(call)
-      waitUntil?.(call.promise)
+      try {
+        waitUntil?.(call.promise)
+      } catch {
+        // The caller's own mistake, such as a context of a request that has ended: the call goes on without it.
+      }
     },
     async settled() {
       if (!last || outcome() !== 'running') return

@@ -11,22 +11,23 @@
  */
 import { repeat } from './background.ts'
 import { createFeed, type FeedState } from './feed.ts'
+import type { IntrospectionState } from './introspection.ts'
 import { createIssuer } from './issuer.ts'
 import { createKeys, type KeysState } from './keys.ts'
 import { parseOptions, type VerifierOptions } from './options.ts'
 import { createRemembered } from './remembered.ts'
 import type { RefusalCode, Verification } from './result.ts'
-import { createRule, type IntrospectionState } from './rule.ts'
+import { createRule } from './rule.ts'
 import type { WaitUntil } from './shared-call.ts'
 
 export type { AccessClaims } from './claims.ts'
 export type { VerifierClock } from './clock.ts'
 export type { FeedState } from './feed.ts'
+export type { IntrospectionState } from './introspection.ts'
 export type { FetchAnswer, FetchInit, VerifierFetch } from './issuer.ts'
 export type { KeysState } from './keys.ts'
 export type { RevocationMode, VerifierOptions } from './options.ts'
 export type { Accepted, CheckedBy, RefusalCode, Refused, Verification } from './result.ts'
-export type { IntrospectionState } from './rule.ts'
 export type { WaitUntil } from './shared-call.ts'
 
 export interface Verifier {
@@ -63,7 +64,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const issuer = createIssuer(settings)
   const keys = createKeys({ ...settings, issuer })
   const remembered = createRemembered(settings.rememberedTokens)
-  const feed = settings.revocation === 'feed' ? createFeed({ ...settings, issuer }) : undefined
+  const feed = settings.revocation === 'feed' ? createFeed({ ...settings, issuer, keys }) : undefined
   const rule = createRule({ settings, issuer, keys, remembered, feed })
   const stop =
     feed && settings.background

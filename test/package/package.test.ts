@@ -1,6 +1,6 @@
 /** The package as npm would publish it, used by strangers. */
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,20 +22,19 @@ const SIZE_LIMIT_BYTES = 12_000
 let folder: string
 let tarball: Uint8Array<ArrayBuffer>
 
-/** A project that has installed the package, jose and Hono, and nothing else. */
+/** A project that has installed the package and Hono, and nothing else. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'latchkey-package-'))
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: projectRoot })
+  await run('npm', ['run', 'build'], { cwd: projectRoot })
+  await run('npm', ['pack', './dist', '--pack-destination', folder], { cwd: projectRoot })
   const name = (await readdir(folder)).find((one) => one.endsWith('.tgz')) ?? ''
   tarball = Uint8Array.from(await readFile(join(folder, name)))
-  const modules = join(folder, 'node_modules')
-  await mkdir(modules)
-  await run('tar', ['-xzf', join(folder, name), '-C', modules])
-  await cp(join(modules, 'package'), join(modules, 'latchkey'), { recursive: true })
-  await rm(join(modules, 'package'), { recursive: true })
-  for (const dependency of ['jose', 'hono'])
-    await symlink(join(projectRoot, 'node_modules', dependency), join(modules, dependency))
+  await run('npm', ['pack', join(projectRoot, 'node_modules', 'jose'), '--pack-destination', folder])
+  const jose = (await readdir(folder)).find((one) => one.startsWith('jose-')) ?? ''
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  // The tarball of jose answers for its exact version: nothing comes from a registry.
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${jose}`, `./${name}`], { cwd: folder })
+  await symlink(join(projectRoot, 'node_modules', 'hono'), join(folder, 'node_modules', 'hono'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -69,7 +68,26 @@ async function issuerOfToday(): Promise<{ issuer: TestIssuer; url: string }> {
 it('holds the built modules and nothing of the service', async () => {
   const files = await readdir(join(folder, 'node_modules', 'latchkey'), { recursive: true })
   const roots = new Set(files.map((file) => file.split('/')[0] ?? ''))
-  expect([...roots].toSorted()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json'])
+  expect([...roots].toSorted()).toEqual(['LICENSE', 'README.md', 'browser', 'package.json', 'verifier'])
+})
+
+it('brings jose and nothing else, no command and no other Node', async () => {
+  const manifest: unknown = JSON.parse(await readFile(join(folder, 'node_modules', 'latchkey', 'package.json'), 'utf8'))
+  const dependencies = z
+    .object({ dependencies: z.object({ jose: z.string() }).strict() })
+    .loose()
+    .parse(manifest)
+  expect(Object.keys(dependencies).filter((name) => /dependencies|scripts|bin|private|allow/i.test(name))).toEqual([
+    'dependencies',
+    'peerDependencies',
+    'peerDependenciesMeta',
+  ])
+  expect(manifest).toMatchObject({
+    peerDependencies: { hono: '>=4' },
+    peerDependenciesMeta: { hono: { optional: true } },
+  })
+  const installed = await readdir(join(folder, 'node_modules'))
+  expect(installed.filter((name) => name !== '.package-lock.json').toSorted()).toEqual(['hono', 'jose', 'latchkey'])
 })
 
 it('has no fault that publint knows of', async () => {
@@ -107,11 +125,12 @@ it('is typed for a project without the types of Node, of the DOM or of Workers',
   await writeFile(
     join(folder, 'typed.ts'),
     `import { createVerifier, type Verification } from 'latchkey/verifier'
-     const verifier = createVerifier({ issuer: 'https://a.b', audience: 'c', revocation: 'none' })
+     declare const clientId: string | undefined
+     const verifier = createVerifier({ issuer: 'https://a.b', audience: 'c', revocation: 'none', clientId })
      export const result: Promise<Verification> = verifier.verify('token')`,
   )
   const tsc = join(projectRoot, 'node_modules', 'typescript', 'bin', 'tsc')
-  const options = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--lib', 'es2022']
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--lib', 'es2022']
   const resolution = ['--module', 'nodenext', '--types', '', 'typed.ts']
   await expect(run(process.execPath, [tsc, ...options, ...resolution], { cwd: folder })).resolves.toMatchObject({
     stdout: '',
@@ -139,28 +158,36 @@ it('has the browser’s library, with types, for a bundler', async () => {
     format: 'esm',
   })
   const inputs = Object.keys(metafile.inputs).filter((input) => !input.endsWith('app.ts'))
-  expect(inputs.every((input) => input.includes('latchkey/dist/browser/'))).toBe(true)
+  expect(inputs.every((input) => input.includes('latchkey/browser/'))).toBe(true)
 })
 
-it('verifies in workerd, behind Hono', async () => {
+it('verifies in workerd, behind Hono, with one verifier that the module makes as it loads', async () => {
   const { issuer, url } = await issuerOfToday()
   await writeFile(
     join(folder, 'worker.ts'),
     `import { Hono } from 'hono'
      import { createVerifier } from 'latchkey/verifier'
      import { requireToken } from 'latchkey/verifier/hono'
-     let verifier
+     const verifier = createVerifier(JSON.parse(OPTIONS))
      const app = new Hono()
-     app.use((c, next) => requireToken((verifier ??= createVerifier(JSON.parse(c.env.OPTIONS))))(c, next))
+     app.use(requireToken(verifier))
      app.get('/', (c) => c.json({ ...c.get('token'), state: verifier.state() }))
      export default app`,
   )
   const bundle = { entryPoints: [join(folder, 'worker.ts')], outfile: join(folder, 'bundle', 'worker.js') }
-  await build({ ...bundle, bundle: true, format: 'esm', platform: 'browser', conditions: ['workerd'] })
+  const options = JSON.stringify({ issuer: url, audience, revocation: 'feed', ...credentials })
+  await build({
+    ...bundle,
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['workerd'],
+    define: { OPTIONS: JSON.stringify(options) },
+  })
   const lines: string[] = []
   const worker = await startWorkerd({
     bundle: { folder: join(folder, 'bundle'), modules: ['worker.js'] },
-    env: { OPTIONS: JSON.stringify({ issuer: url, audience, revocation: 'feed', ...credentials }) },
+    env: {},
     onLine: (line) => lines.push(line),
   })
   onTestFinished(() => worker.stop())
@@ -176,7 +203,7 @@ it('verifies in workerd, behind Hono', async () => {
 })
 
 it('weighs less than 12 kB with jose, for a browser', async () => {
-  const entry = join(folder, 'node_modules', 'latchkey', 'dist', 'verifier', 'verifier.js')
+  const entry = join(folder, 'node_modules', 'latchkey', 'verifier', 'verifier.js')
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,

@@ -134,6 +134,12 @@ it('lets a poll outlive its request in Workers', async () => {
   expect(begun).toHaveLength(2)
 })
 
+it.each([{}, { waitUntil: 1 }])('takes %j for a context of Hono without waitUntil', async (context) => {
+  const headers = { authorization: `Bearer ${await issuer.sign()}` }
+  const answer: unknown = Reflect.apply(hono.request, hono, ['/open', { headers }, {}, context])
+  expect(await answer).toMatchObject({ status: 200 })
+})
+
 it('gives errors of the verifier to Express’s own handler', async () => {
   verifier = { ...current, verify: () => Promise.reject(new Error('planted')) }
   const errors: unknown[] = []

@@ -20,6 +20,12 @@ it.each<readonly [string, Record<string, unknown>, RegExp]>([
   ['a staleness that is a text', { maxStalenessSeconds: '10' }, /maxStalenessSeconds/],
   ['polls without a pause', { pollSeconds: 0 }, /pollSeconds/],
   ['more tolerance than a minute', { clockToleranceSeconds: 61 }, /clockToleranceSeconds/],
+  ['a name that it does not know', { maxStaleness: 1 }, /maxStaleness must be left out/],
+  ['polls rarer than its staleness', { pollSeconds: 11 }, /pollSeconds must be no more than maxStalenessSeconds/],
+  ['more tolerance than the issuer’s memory', { clockToleranceSeconds: 51 }, /clockToleranceSeconds/],
+  ['half a token', { rememberedTokens: 0.5 }, /rememberedTokens must be an integer/],
+  ['an issuer with a space', { issuer: ` ${issuer}` }, /nor white space/],
+  ['an issuer with a new line', { issuer: `${issuer}\n` }, /nor white space/],
   ['no time to answer', { timeoutSeconds: Number.NaN }, /timeoutSeconds/],
 ])('refuses %s', (_what, change, message) => {
   const options = Object.assign({}, good, change)
