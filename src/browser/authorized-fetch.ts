@@ -16,10 +16,10 @@ export function createAuthorizedFetch({ send, origins, usableToken, replace }: P
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init)
     const { origin } = new URL(request.url)
-    if (!origins.includes(origin)) throw new SessionError('origin_not_listed', `${origin} is none of the apis.`)
+    if (!origins.includes(origin)) throw new SessionError('origin_not_listed', `Not in apis: ${origin}`)
     const { signal } = request
-    const abandoned = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     signal.throwIfAborted()
+    const abandoned = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     const token = await Promise.race([usableToken(), abandoned])
     // A body can be sent only once: the copy goes first.
     const answer = await send(bearing(token, request.clone()))

@@ -2,8 +2,6 @@ import type { Surroundings } from './surroundings.ts'
 
 /** Other products' users were hung for good by a lock that a dying tab took along: nobody waits for longer than this. */
 const PATIENCE_MS = 5000
-/** Over how long tabs without locks spread their refreshes: one takes a small part of it. */
-const SPREAD_MS = 4000
 
 /**
  * Runs `act` while, as a rule, no other tab runs one under the same name. `waited` says that another tab did meanwhile.
@@ -15,14 +13,13 @@ export async function exclusively<T>(
   name: string,
   act: (waited: boolean) => Promise<T>,
 ): Promise<T> {
-  const { locks, after, random } = around
+  const { locks, after } = around
+  if (!locks) return act(true)
   let running: Promise<T> | undefined
   let callOff = () => {}
   const giveUp = new AbortController()
-  // Without locks chance decides who goes first; the others wait for what that one tells them.
-  const patienceMs = locks ? PATIENCE_MS : SPREAD_MS * random()
   const outOfPatience = new Promise<void>((done) => {
-    callOff = after(patienceMs, () => {
+    callOff = after(PATIENCE_MS, () => {
       giveUp.abort()
       done()
     })
@@ -31,14 +28,14 @@ export async function exclusively<T>(
     callOff()
     return (running ??= act(waited))
   }
-  const queue = async (to: NonNullable<typeof locks>) => {
-    const isTaken = await to.request(name, { ifAvailable: true }, async (lock) => {
+  const queue = async () => {
+    const isTaken = await locks.request(name, { ifAvailable: true }, async (lock) => {
       if (lock) await start(false)
       return !lock
     })
-    if (isTaken) await to.request(name, { signal: giveUp.signal }, () => start(true))
+    if (isTaken) await locks.request(name, { signal: giveUp.signal }, () => start(true))
   }
   // A lock that fails is a lock that is not there. What `act` itself throws is thrown below.
-  await Promise.race([locks ? queue(locks).catch(() => {}) : outOfPatience, outOfPatience])
+  await Promise.race([queue().catch(() => {}), outOfPatience])
   return start(true)
 }

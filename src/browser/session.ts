@@ -16,6 +16,8 @@ import type { Ending, Failing, Grant } from './wire.ts'
 const ASK_MS = 250
 /** ... and where there was one that was refreshing a moment ago: only a busy machine takes that long. */
 const TOLD_MS = 1000
+/** ... and over how long tabs without Web Locks spread their refreshes: by chance one goes first, and tells the others. */
+const SPREAD_MS = 4000
 /** A page in front looks after itself this often at least: timers do not count the time that a machine sleeps. */
 const LOOK_MS = 30_000
 /** ... and this often at most, whatever lifetimes the service may give its tokens. */
@@ -137,6 +139,7 @@ export function openSession(
   }
 
   async function renewAlone(waited: boolean, rejected: Token | undefined): Promise<void> {
+    if (!around.locks) await new Promise<void>((done) => around.after(SPREAD_MS * around.random(), done))
     const isNeeded = () => !hasEnded() && (isDue(token) || token === rejected)
     if (isNeeded() && (waited || memory.mayBeHadFromOthers())) await tabs.ask(waited ? TOLD_MS : ASK_MS)
     if (!isNeeded() || backoff.leftMs() > 0) return
@@ -198,8 +201,7 @@ export function openSession(
     const shown = token
     const renewal = renewIfDue()
     const held = usable() ?? (await renewal, usable())
-    if (held && held.sessionId !== (shown ?? held).sessionId)
-      throw new SessionError('session_changed', 'Somebody else signed in.')
+    if (held && held.sessionId !== (shown ?? held).sessionId) throw new SessionError('session_changed', 'User changed.')
     if (held) return held
     const { code, message } = 'code' in status ? status : SIGNED_OUT
     throw new SessionError(code, message)

@@ -182,8 +182,8 @@ describe('a session that was left', () => {
   })
 
   it.each([
-    ['holds its token', 2001, 257_000],
-    ['is still being restored', 0, 2001],
+    ['holds its token', 3001, 260_000],
+    ['is still being restored', 0, 3001],
   ])(
     'does not take the note of the newer one along when a tab that hears no other and %s learns of its end',
     async (_, openMs, untilAskedMs) => {
