@@ -32,7 +32,7 @@ export function clientCors(clients: readonly Client[]): MiddlewareHandler<Env> {
   }
 }
 
-/** For public documents: any page may read them, without credentials. */
+/** For public documents, which pages of every origin may read, without credentials. */
 export const publicCors: MiddlewareHandler<Env> = cors({
   origin: '*',
   allowMethods: ['GET', 'HEAD'],

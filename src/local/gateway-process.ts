@@ -7,6 +7,7 @@ import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Binary } from './binary.ts'
+import type { ListeningProcess } from './listening-process.ts'
 
 export interface StartGatewayOptions {
   readonly binary: Binary
@@ -24,19 +25,6 @@ export interface StartGatewayOptions {
   readonly onLine?: (line: string) => void
 }
 
-export interface GatewayProcess {
-  /** `http://127.0.0.1:port` */
-  readonly url: string
-  readonly port: number
-  readonly pid: number
-  /** Settles when it has ended, for whatever reason. */
-  readonly exited: Promise<void>
-  /** Ends it as a crash would (SIGKILL), and waits until it is gone. */
-  readonly kill: () => Promise<void>
-  /** Ends it without waiting for requests under way, by force if that takes long, and waits until it is gone. */
-  readonly stop: () => Promise<void>
-}
-
 /** It ended instead of listening; the message ends with what it printed. */
 export class GatewayStartError extends Error {
   override name = 'GatewayStartError'
@@ -52,7 +40,7 @@ const bindPatienceMs = 10_000
 const stopPatienceMs = 5000
 
 /** Starts nginx and resolves when it listens. @throws {GatewayStartError} */
-export async function startNginx(options: StartGatewayOptions): Promise<GatewayProcess> {
+export async function startNginx(options: StartGatewayOptions): Promise<ListeningProcess> {
   return start('nginx', options, (folder, configFile) => [
     '-p',
     folder,
@@ -66,7 +54,7 @@ export async function startNginx(options: StartGatewayOptions): Promise<GatewayP
 }
 
 /** Starts haproxy, a master and its worker, and resolves when it listens. @throws {GatewayStartError} */
-export async function startHaproxy(options: StartGatewayOptions): Promise<GatewayProcess> {
+export async function startHaproxy(options: StartGatewayOptions): Promise<ListeningProcess> {
   return start('haproxy', options, (folder, configFile) => [
     '-W',
     '-db',
@@ -79,7 +67,7 @@ export async function startHaproxy(options: StartGatewayOptions): Promise<Gatewa
 
 type DescribeArgs = (folder: string, configFile: string) => string[]
 
-async function start(name: string, given: StartGatewayOptions, describeArgs: DescribeArgs): Promise<GatewayProcess> {
+async function start(name: string, given: StartGatewayOptions, describeArgs: DescribeArgs): Promise<ListeningProcess> {
   // nginx would look for relative names below its own folder.
   const options = { ...given, folder: resolve(given.folder) }
   await mkdir(options.folder, { recursive: true })
@@ -101,7 +89,7 @@ interface Starting {
   readonly describeArgs: DescribeArgs
 }
 
-async function startOn(port: number, { name, options, describeArgs }: Starting): Promise<GatewayProcess> {
+async function startOn(port: number, { name, options, describeArgs }: Starting): Promise<ListeningProcess> {
   const { binary, config, files = [], folder, env = {}, onLine = () => undefined } = options
   const configFile = join(folder, `${name}.conf`)
   const pidFile = join(folder, `${name}.pid`)

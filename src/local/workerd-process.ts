@@ -11,19 +11,7 @@ import { unstable_readConfig } from 'wrangler'
 import { z } from 'zod'
 import { projectRoot } from './project.ts'
 import type { WorkerBundle } from './worker-bundle.ts'
-
-export interface WorkerdProcess {
-  /** `http://127.0.0.1:port` */
-  readonly url: string
-  readonly port: number
-  readonly pid: number
-  /** Settles when it has ended, for whatever reason. */
-  readonly exited: Promise<void>
-  /** Ends it as a crash would (SIGKILL), and waits until it is gone. */
-  readonly kill: () => Promise<void>
-  /** Ends it and waits until it is gone. */
-  readonly stop: () => Promise<void>
-}
+import type { ListeningProcess } from './listening-process.ts'
 
 export interface StartWorkerdOptions {
   readonly bundle: WorkerBundle
@@ -50,7 +38,7 @@ export async function startWorkerd({
   port = 0,
   page,
   onLine,
-}: StartWorkerdOptions): Promise<WorkerdProcess> {
+}: StartWorkerdOptions): Promise<ListeningProcess> {
   const configFile = join(bundle.folder, `workerd-${randomUUID()}.capnp`)
   await writeFile(configFile, describeWorker(bundle, { names: Object.keys(env), port, page }))
   const child = spawn(workerdFile, ['serve', '--control-fd=3', configFile], {

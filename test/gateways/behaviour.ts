@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { GatewayProcess } from '../../src/local/gateway-process.ts'
+import type { ListeningProcess } from '../../src/local/listening-process.ts'
 import { badTokens } from '../support/bad-tokens.ts'
 import { type EchoService, startEchoService } from '../support/echo-service.ts'
 import type { StartGateway } from '../support/gateway.ts'
@@ -15,7 +15,7 @@ export function gatewayBehaviour(start: StartGateway): void {
   let service: EchoService
   /** Between the gateway and Latchkey. */
   let way: TcpProxy
-  let gateway: GatewayProcess
+  let gateway: ListeningProcess
   let user: User
   let tokens: Tokens
 

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Binary } from '../../src/local/binary.ts'
 import { MissingGatewayError } from '../../src/local/gateway-binaries.ts'
-import { type GatewayProcess, startHaproxy, startNginx } from '../../src/local/gateway-process.ts'
+import { startHaproxy, startNginx } from '../../src/local/gateway-process.ts'
+import type { ListeningProcess } from '../../src/local/listening-process.ts'
 import { projectRoot } from '../../src/local/project.ts'
 import { audience } from './stack.ts'
 
@@ -13,7 +14,7 @@ export interface Behind {
   readonly servicePort: number
 }
 
-export type StartGateway = (behind: Behind) => Promise<GatewayProcess>
+export type StartGateway = (behind: Behind) => Promise<ListeningProcess>
 
 const folderOfExamples = join(projectRoot, 'src', 'gateways')
 
@@ -30,7 +31,7 @@ export async function gatewayForTests(find: () => Promise<Binary>): Promise<Bina
 export async function startExampleNginx(
   binary: Binary,
   { latchkeyPort, servicePort }: Behind,
-): Promise<GatewayProcess> {
+): Promise<ListeningProcess> {
   const example = await readFile(join(folderOfExamples, 'nginx.conf'), 'utf8')
   const config = (port: number) =>
     [
@@ -46,7 +47,7 @@ export async function startExampleNginx(
 }
 
 /** haproxy with our example as it stands; its values come from the environment. */
-export async function startExampleHaproxy(binary: Binary, behind: Behind): Promise<GatewayProcess> {
+export async function startExampleHaproxy(binary: Binary, behind: Behind): Promise<ListeningProcess> {
   const example = await readFile(join(folderOfExamples, 'haproxy.cfg'), 'utf8')
   return inFolderOfItsOwn((folder) =>
     startHaproxy({
@@ -64,7 +65,7 @@ export async function startExampleHaproxy(binary: Binary, behind: Behind): Promi
   )
 }
 
-async function inFolderOfItsOwn(start: (folder: string) => Promise<GatewayProcess>): Promise<GatewayProcess> {
+async function inFolderOfItsOwn(start: (folder: string) => Promise<ListeningProcess>): Promise<ListeningProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-gateway-'))
   const gateway = await start(folder)
   return {

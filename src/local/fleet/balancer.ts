@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Binary } from '../binary.ts'
 import { findHaproxy, findNginx } from '../gateway-binaries.ts'
-import { type GatewayProcess, startHaproxy, startNginx } from '../gateway-process.ts'
+import { startHaproxy, startNginx } from '../gateway-process.ts'
+import type { ListeningProcess } from '../listening-process.ts'
 import { projectRoot } from '../project.ts'
 
 export type BalancerKind = 'nginx' | 'haproxy'
@@ -25,7 +26,7 @@ export function findBalancer(kind: BalancerKind, onProgress: (line: string) => v
 }
 
 /** Starts it and resolves when it listens. @throws {GatewayStartError} */
-export async function startBalancer(options: BalancerOptions): Promise<GatewayProcess> {
+export async function startBalancer(options: BalancerOptions): Promise<ListeningProcess> {
   const { kind, binary, folder, port, onLine } = options
   const config = await describeBalancer(options)
   const start = kind === 'nginx' ? startNginx : startHaproxy
