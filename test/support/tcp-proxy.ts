@@ -53,11 +53,12 @@ export async function startTcpProxy({ targetPort, delayMs = 0 }: TcpProxyOptions
     if (byMs === 0 && waiting.length === 0) return act()
     const dueMs = Math.max(performance.now() + byMs, waiting.at(-1)?.dueMs ?? 0)
     waiting.push({ dueMs, act })
-    setTimeout(release, dueMs - performance.now())
+    if (waiting.length === 1) setTimeout(release, dueMs - performance.now())
   }
-  // A timer may ring up to a millisecond early.
+  // A timer counts from the event loop's own time, which may be old: it rings early when the loop was busy.
   const release = () => {
-    while (waiting[0] && waiting[0].dueMs <= performance.now() + 1) waiting.shift()?.act()
+    while (waiting[0] && waiting[0].dueMs <= performance.now()) waiting.shift()?.act()
+    if (waiting[0]) setTimeout(release, waiting[0].dueMs - performance.now())
   }
 
   function fromClient(chunk: Buffer, client: Socket, upstream: Socket): void {
