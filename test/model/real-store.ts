@@ -6,6 +6,7 @@
  */
 import { writeAccount } from '../../src/store/schema.ts'
 import type { Account, Store } from '../../src/store/store.ts'
+import { actor } from '../support/actor.ts'
 import { storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
 export type Sid = 'A' | 'B' | 'C'
@@ -142,17 +143,18 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
   const sid = idOf(letter)
   switch (call.verb) {
     case 'open':
-      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs })).status
+      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs, actor }))
+        .status
     case 'rotate': {
       const { generation, attempt, clientId } = call
       const turn = { userId, sid, generation, familyDigest: sid, clientIds: [clientId], nowMs }
-      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.') })
+      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.'), actor })
       return result.ok ? result.value.how : result.failure.reason
     }
     case 'end':
       return call.by === 'refresh token'
-        ? store.endSession({ userId, sid, familyDigest: sid, nowMs })
-        : store.endSession({ userId, sid, accessToken: { jti: jtiOf(letter), expMs: nowMs + 300_000 }, nowMs })
+        ? store.endSession({ userId, sid, familyDigest: sid, nowMs, actor })
+        : store.endSession({ userId, sid, accessToken: { jti: jtiOf(letter), expMs: nowMs + 300_000 }, nowMs, actor })
     case 'check':
       return (await store.check({ userId, sid, jti: jtiOf(letter), nowMs })).status
     default:
