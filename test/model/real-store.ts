@@ -52,6 +52,8 @@ export interface RealStore {
 
 /** As many as there are buckets: each user has a feed of their own, and all are asked at once. */
 const LANES = 16
+/** As the first sign-in sets it, from its sid. No move of the model ends every session of everyone, so it stays. */
+const EPOCH = '0'.repeat(8)
 /** All times of the model are multiples of it, so that the store's own clock may run on for as long unnoticed. */
 export const TICK_MS = 5000
 
@@ -113,7 +115,10 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   const accountKey = await keys.account(account.username)
   const denials = allSids.map((sid) => keys.denial(userId, jtiOf(sid)))
 
-  const before = direct.pipeline().del(key, feed, accountKey, ...denials)
+  const before = direct
+    .pipeline()
+    .del(key, feed, accountKey, ...denials)
+    .set(keys.epoch(userId), EPOCH)
   if (stored.record !== null) before.set(key, stored.record)
   if (stored.hasAccount) before.set(accountKey, writeAccount(account))
   for (const sid of stored.denied) before.set(keys.denial(userId, jtiOf(sid)), '1')
