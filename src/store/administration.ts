@@ -44,7 +44,7 @@ export interface JtiDenial {
 
 /** A session for somebody whom another login system has authenticated. */
 export interface SubjectOpening {
-  /** {@link userIdOf} the subject. */
+  /** Of the subject: the first 16 bytes of its SHA-256, base64url. */
   readonly userId: string
   /** `<client id>:<the client's own name for somebody>`. */
   readonly subject: string
