@@ -7,7 +7,7 @@
 import type { Clock, Moment } from './clock.ts'
 import { IssuerUnavailable, type FeedPage, type Issuer } from './issuer.ts'
 import type { Keys } from './keys.ts'
-import { createOutdated } from './outdated.ts'
+import { createOutdated, EVERYONE } from './outdated.ts'
 import { createRevoked, type RevokedKind } from './revoked.ts'
 import { createSharedCall, type WaitUntil } from './shared-call.ts'
 
@@ -17,7 +17,7 @@ export interface Feed {
   /** Waits for the poll under way until its deadline, unless the one before it failed. */
   settled(): Promise<void>
   has(kind: RevokedKind, id: string): boolean
-  /** Whether the roles of the session have changed since. */
+  /** Whether the roles of the session have changed since; for {@link EVERYONE}, whether all sessions have ended since. */
   isOutdated(sid: string, iat: number): boolean
   /** All that was revoked longer ago than this is held. Infinity before the first poll is through. */
   ageSeconds(): number
@@ -103,10 +103,11 @@ export function createFeed(options: {
     step()
     const askedAt = clock.now()
     const page = await issuer.readFeed(cursor)
-    for (const { kind, id, exp, before } of page.entries)
-      if (kind === 'kid') keys.withdraw(id)
-      else if (kind === 'sid' && before !== undefined) outdated.add(id, before, exp)
-      else revoked.add(kind, id, exp)
+    for (const entry of page.entries)
+      if (entry.kind === 'all') outdated.add(EVERYONE, entry.before, entry.exp)
+      else if (entry.kind === 'kid') keys.withdraw(entry.id)
+      else if (entry.kind === 'sid' && entry.before !== undefined) outdated.add(entry.id, entry.before, entry.exp)
+      else revoked.add(entry.kind, entry.id, entry.exp)
     noticeGap(page)
     const time: IssuerTime = { answeredAt: clock.now(), issuerSeconds: page.nowSeconds }
     if (fresh && leaps(page.nowSeconds, fresh)) {

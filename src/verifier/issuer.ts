@@ -46,14 +46,17 @@ export class IssuerUnavailable extends Error {
   }
 }
 
-export interface RevokedEntry {
-  readonly kind: RevokedKind
-  readonly id: string
+interface EntryTimes {
   /** Seconds since the epoch, by the issuer's clock. */
   readonly exp: number
-  /** Only the session's tokens issued before this second are dead: its roles have changed. */
+  /** Only tokens issued before this second are dead. Of a session: its roles have changed. */
   readonly before?: number
 }
+
+/** `all`: every session of everyone has ended. */
+export type RevokedEntry =
+  | ({ readonly kind: RevokedKind; readonly id: string } & EntryTimes)
+  | ({ readonly kind: 'all'; readonly before: number } & EntryTimes)
 
 /** A page of the revocation feed. */
 export interface FeedPage {
@@ -181,8 +184,9 @@ function parsePage({ entries, cursor, more, as_of, now, reset, window_seconds }:
 function parseEntry(entry: unknown): RevokedEntry | undefined {
   if (!isObject(entry)) return undefined
   const { kind, id, exp, before } = entry
-  if (kind !== 'sid' && kind !== 'jti' && kind !== 'kid') return undefined
   if (typeof id !== 'string' || !isFiniteNumber(exp)) return undefined
+  if (kind === 'all') return isFiniteNumber(before) ? { kind, exp, before } : undefined
+  if (kind !== 'sid' && kind !== 'jti' && kind !== 'kid') return undefined
   if (before === undefined) return { kind, id, exp }
   return isFiniteNumber(before) ? { kind, id, exp, before } : undefined
 }

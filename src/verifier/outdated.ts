@@ -1,4 +1,7 @@
-/** Sessions that go on with other roles: their tokens from before the change are refused. */
+/** Sessions of which only the tokens from before some time are refused, because their roles have changed; and everyone's. */
+
+/** In the place of a `sid`: every session there was. No session has this name. */
+export const EVERYONE = '*'
 
 export interface Outdated {
   /** Tokens of the session issued before `beforeSeconds` are outdated; the entry may be forgotten after `expSeconds`. */
@@ -8,7 +11,7 @@ export interface Outdated {
   size(): number
 }
 
-/** Changes of roles are few: they need no table of fingerprints. */
+/** Such changes are few: they need no table of fingerprints. What is said again of the same session takes no more room. */
 export function createOutdated(): Outdated {
   const sessions = new Map<string, { readonly beforeSeconds: number; readonly expSeconds: number }>()
   return {

@@ -5,6 +5,7 @@ import { createIntrospection, type Asker, type IntrospectionState } from './intr
 import type { Issuer } from './issuer.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
+import { EVERYONE } from './outdated.ts'
 import type { CheckedToken, Remembered } from './remembered.ts'
 import { refused, type Accepted, type Refused, type Verification } from './result.ts'
 import type { WaitUntil } from './shared-call.ts'
@@ -129,6 +130,7 @@ function accepted(claims: AccessClaims, checked: Accepted['checked'], stalenessS
 
 function findRevoked(feed: Feed, keys: Pick<Keys, 'isWithdrawn'>, { claims, key }: CheckedToken): Refused | undefined {
   if (feed.has('sid', claims.sid)) return refused('revoked', 'its session has ended')
+  if (feed.isOutdated(EVERYONE, claims.iat)) return refused('revoked', 'every session of everyone has ended since')
   if (feed.isOutdated(claims.sid, claims.iat)) return refused('revoked', 'the roles of its session have changed since')
   if (feed.has('jti', claims.jti)) return refused('revoked', 'it was revoked')
   if (keys.isWithdrawn(key.kid)) return refused('revoked', 'the key that signed it was withdrawn')

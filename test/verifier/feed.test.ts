@@ -50,6 +50,27 @@ describe('a revocation', () => {
     expect(verifier.state().feed?.entries).toBe(0)
   })
 
+  it('of everyone refuses all tokens of before, in the room of one entry, and takes those of new sign-ins', async () => {
+    const { issuer, verifier, verify } = await follow()
+    const before = [await issuer.sign(), await issuer.sign({ sub: 'user-2', client_id: 'app' })]
+    for (const token of before) expect(await verify(token)).toMatchObject({ ok: true })
+    issuer.time.advance(1500)
+    for (let times = 0; times < 100; times++) issuer.endEveryone()
+    issuer.time.advance(1000)
+    const after = await issuer.sign()
+    await verify(after)
+    for (const token of before) expect(await verify(token)).toMatchObject({ ok: false, code: 'revoked', status: 401 })
+    expect(await verify(after)).toMatchObject({ ok: true, checked: 'feed' })
+    expect(verifier.state().feed?.entries).toBe(1)
+    // A verifier that begins later hears of it too.
+    const late = createVerifier(issuer.options('feed'))
+    expect(await late.verify(before[0] ?? '')).toMatchObject({ code: 'revoked' })
+    issuer.time.advance(600_000)
+    await verify(await issuer.sign())
+    await verify(await issuer.sign())
+    expect(verifier.state().feed?.entries).toBe(0)
+  })
+
   it('harms nobody else', async () => {
     const { issuer, verify } = await follow()
     const [one, other] = [await issuer.sign({ sid: 'one', jti: 'j1' }), await issuer.sign({ sid: 'two', jti: 'one' })]
@@ -262,6 +283,7 @@ describe('while the feed cannot be read', () => {
 
 it.each([
   ['an entry of a kind that it does not know', { entries: [{ kind: 'sub', id: 'x', exp: 1 }] }],
+  ['the end of everyone’s sessions, but no time of it', { entries: [{ kind: 'all', id: 'x', exp: 1 }] }],
   ['an entry without exp', { entries: [{ kind: 'sid', id: 'x' }] }],
   ['no cursor', { cursor: undefined }],
   ['no as_of', { as_of: undefined }],

@@ -47,7 +47,7 @@ export function createTime(): TestTime {
 }
 
 interface Entry {
-  readonly kind: 'sid' | 'jti' | 'kid'
+  readonly kind: 'sid' | 'jti' | 'kid' | 'all'
   readonly id: string
   readonly exp: number
   readonly before?: number
@@ -69,6 +69,8 @@ export interface TestIssuer {
   revoke(kind: Entry['kind'], id: string, expSeconds?: number): void
   /** The session goes on, with other roles: its tokens issued before this second are dead. */
   changeRoles(sid: string): void
+  /** Every session of everyone: the tokens issued before this second are dead. */
+  endEveryone(): void
   sign(claims?: Record<string, unknown>, header?: Record<string, unknown>, key?: SigningKey): Promise<string>
   opaque(token: string, claims?: Record<string, unknown>): void
   fetch(url: string, init: FetchInit): Promise<FetchAnswer>
@@ -119,11 +121,12 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
       now: time.issuerMs / 1000,
     }
   }
-  const isRevoked = ({ sid, jti, kid }: Record<string, unknown>) =>
+  const isRevoked = ({ sid, jti, kid, iat }: Record<string, unknown>) =>
     log.some(
       ({ kind, id, before }) =>
         (kind === 'sid' && before === undefined && id === sid) ||
         (kind === 'jti' && id === jti) ||
+        (kind === 'all' && Number(iat) < Number(before)) ||
         (kind === 'kid' && id === kid),
     )
 
@@ -176,6 +179,10 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
     changeRoles(sid) {
       const [exp, before] = [nowSeconds() + 300, Math.ceil(time.issuerMs / 1000)]
       log.push({ kind: 'sid', id: sid, exp, before, atMs: time.issuerMs })
+    },
+    endEveryone() {
+      const [exp, before] = [nowSeconds() + 360, Math.ceil(time.issuerMs / 1000)]
+      log.push({ kind: 'all', id: `epoch-${log.length}`, exp, before, atMs: time.issuerMs })
     },
     async sign(claims = {}, header = {}, key) {
       const by = key ?? self.keys[0] ?? (await makeKey('none'))
