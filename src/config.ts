@@ -33,6 +33,10 @@ export interface Config {
   readonly breachedPasswordsUrl?: string | undefined
   /** The request header in which the platform tells the client's address. */
   readonly clientAddressHeader: string
+  /** From one network address, all servers together; 0 for no limit. */
+  readonly registrationsPerHour: number
+  /** Of one service, at one isolate; 0 for no limit. */
+  readonly introspectionsPerSecond: number
   readonly accessTtlSeconds: number
   readonly sessionsPerUser: number
   readonly idleSeconds: number
@@ -108,6 +112,8 @@ const environment = z
       .string()
       .regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'must be the name of a request header')
       .default('CF-Connecting-IP'),
+    REGISTRATIONS_PER_HOUR: whole(0, 100_000, 20),
+    INTROSPECTIONS_PER_SECOND: whole(0, 100_000, 500),
     ACCESS_TTL_SECONDS: whole(30, ACCESS_TTL_LIMIT_SECONDS, 300),
     SESSIONS_PER_USER: whole(1, 10, 1),
     SESSION_IDLE_SECONDS: whole(60, 365 * DAY_SECONDS, 7 * DAY_SECONDS),
@@ -150,6 +156,8 @@ const environment = z
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
     breachedPasswordsUrl: env.BREACHED_PASSWORDS,
     clientAddressHeader: env.CLIENT_ADDRESS_HEADER,
+    registrationsPerHour: env.REGISTRATIONS_PER_HOUR,
+    introspectionsPerSecond: env.INTROSPECTIONS_PER_SECOND,
     accessTtlSeconds: env.ACCESS_TTL_SECONDS,
     sessionsPerUser: env.SESSIONS_PER_USER,
     idleSeconds: env.SESSION_IDLE_SECONDS,

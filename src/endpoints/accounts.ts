@@ -3,6 +3,7 @@ import { checkUsername } from '../accounts/credentials.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readActor } from '../http/actor.ts'
 import { readJson } from '../http/body.ts'
+import { readClientNetwork } from '../http/client-address.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
 import type { Log } from '../log.ts'
@@ -19,10 +20,15 @@ export function accountsEndpoint(parts: Parts) {
     if (parts.config.registration === 'closed') return problem(c, { reason: 'registration_closed' })
     const body = await readJson(c, request)
     if (!body.ok) return problem(c, body.failure)
+    const network = readClientNetwork(c, parts.config.clientAddressHeader)
+    const addressDigest = network && (await parts.logDigest(network))
     const created = await register(parts, {
       ...body.value,
+      roles: '',
+      addressDigest,
       log: c.get('log'),
-      actor: readActor(c, parts.config, 'user:'),
+      // Who registers is who they are from then on.
+      actorOf: (userId) => readActor(c, parts.config, `user:${userId}`),
     })
     if (!created.ok) return problem(c, created.failure)
     const { userId, username } = created.value
@@ -31,14 +37,34 @@ export function accountsEndpoint(parts: Parts) {
   }
 }
 
-async function register(
+export interface WantedAccount extends z.infer<typeof request> {
+  /** Space-separated. */
+  readonly roles: string
+  /** Of where the registration comes from; undefined where that is not known, or does not count. */
+  readonly addressDigest: string | undefined
+  readonly log: Log
+  /** Who makes the account, given its user id. */
+  readonly actorOf: (userId: string) => Actor
+}
+
+/** The same rules for a user who registers and an administrator who makes an account for somebody. */
+export async function register(
   { config, store, hasher, passwordPolicy, clock, random }: Parts,
-  wanted: z.infer<typeof request> & { readonly log: Log; readonly actor: Actor },
+  wanted: WantedAccount,
 ): Promise<Result<Account, Failure>> {
   const username = checkUsername(wanted.username)
   if (!username.ok) return username
   const password = await passwordPolicy.check({ ...wanted, username: username.value })
   if (!password.ok) return password
+  // After what the user may still have to correct, before the work.
+  const { addressDigest } = wanted
+  const { waitMs } = addressDigest
+    ? await store.admitRegistration({ addressDigest, nowMs: clock.nowMs() })
+    : { waitMs: 0 }
+  if (waitMs > 0) {
+    wanted.log.event('registration.throttled', {})
+    return failed({ reason: 'too_many_attempts', retryAfterSeconds: Math.ceil(waitMs / 1000) })
+  }
   const hash = await hasher.hash(password.value)
   if (!hash.ok) return hash
   const account: Account = {
@@ -46,11 +72,9 @@ async function register(
     username: username.value,
     hash: hash.value,
     status: 'active',
-    roles: '',
+    roles: wanted.roles,
     createdAtMs: clock.nowMs(),
   }
-  // Who registers is who they are from then on.
-  const actor = { ...wanted.actor, by: `user:${account.userId}` }
-  const outcome = await store.createAccount({ account, actor })
+  const outcome = await store.createAccount({ account, actor: wanted.actorOf(account.userId) })
   return outcome === 'created' ? ok(account) : failed({ reason: 'username_taken' })
 }

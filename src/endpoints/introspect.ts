@@ -3,6 +3,8 @@ import { readForm } from '../http/body.ts'
 import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
+import { createRequestLimit } from '../http/request-limit.ts'
+import { namesOf } from '../names.ts'
 import type { Parts } from '../parts.ts'
 import { checkAccessToken } from '../tokens/active-token.ts'
 import { oneOrMany } from '../tokens/session-tokens.ts'
@@ -20,12 +22,15 @@ const request = z.object({
  * A token that is not meant for the service that asks is as inactive to it as one that has ended.
  */
 export function introspectEndpoint(parts: Parts) {
-  const { clients, issuer } = parts.config
+  const { clients, issuer, introspectionsPerSecond } = parts.config
+  const limit = createRequestLimit(introspectionsPerSecond, parts.clock)
   return async (c: RequestContext): Promise<Response> => {
     const form = await readForm(c, request)
     if (!form.ok) return oauthError(c, form.failure)
     const client = await authenticateService(c, clients, form.value)
     if (!client.ok) return oauthError(c, client.failure)
+    const admitted = limit.admit(client.value.id)
+    if (!admitted.ok) return oauthError(c, admitted.failure)
     const { audiences } = client.value
     const checked = await checkAccessToken(parts, form.value.token, { audiences, fresh: true })
     c.header('Cache-Control', 'no-store')
@@ -35,7 +40,7 @@ export function introspectEndpoint(parts: Parts) {
       active: true,
       token_type: 'Bearer',
       iss: issuer,
-      sub: token.userId,
+      sub: token.sub,
       aud: oneOrMany(token.audiences),
       client_id: token.clientId,
       iat: token.iat,
@@ -43,7 +48,8 @@ export function introspectEndpoint(parts: Parts) {
       jti: token.jti,
       sid: token.sid,
       auth_time: token.authTime,
-      roles: token.roles === '' ? [] : token.roles.split(' '),
+      amr: token.amr === '' ? undefined : namesOf(token.amr),
+      roles: namesOf(token.roles),
       scope: token.scope,
     })
   }

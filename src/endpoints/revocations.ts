@@ -3,6 +3,7 @@ import { StoreUnavailable, failed, ok, type Failure, type Result } from '../fail
 import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
+import { createRequestLimit } from '../http/request-limit.ts'
 import type { Parts } from '../parts.ts'
 import type { FeedAnswer } from '../store/revocation-feed.ts'
 import { FEED_START, feedWindowMs } from '../store/store.ts'
@@ -24,9 +25,12 @@ const STREAM_LIMIT_MS = 10 * 60_000
  */
 export function revocationsEndpoint(parts: Parts) {
   const { config, feed } = parts
+  const limit = createRequestLimit(config.introspectionsPerSecond, parts.clock)
   return async (c: RequestContext): Promise<Response> => {
     const client = await authenticateService(c, config.clients)
     if (!client.ok) return problem(c, client.failure)
+    const admitted = limit.admit(client.value.id)
+    if (!admitted.ok) return problem(c, admitted.failure)
     const streams = c.req.header('Accept')?.includes('text/event-stream') ?? false
     const after = readCursor((streams ? c.req.header('Last-Event-ID') : undefined) ?? c.req.query('after'))
     if (!after.ok) return problem(c, after.failure)

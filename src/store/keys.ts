@@ -12,6 +12,7 @@
  * | `username:{b}:<user id>` | the username under which a user's account is found | as long as that account |
  * | `accounts:{b}` | the usernames of the accounts, a sorted set | as long as there is an account |
  * | `throttle:{b}:<digest>` | how often a sign-in was tried lately, at a username or from an address | a day after the last try |
+ * | `throttle:{b}:new:<digest>` | how many accounts were registered from an address lately | an hour at most |
  * | `keyring:{0}` | the signing keys, sealed, JSON | always |
  * | `probe:{0}` | what `npm run keys -- doctor` writes to see whether it can | a second |
  *
@@ -49,6 +50,8 @@ export interface KeyNames {
   accountTrail(username: string): Promise<string>
   /** Of a network address, by its digest. */
   addressThrottle(digest: string): string
+  /** Of registrations from a network address, by its digest. */
+  registrationThrottle(digest: string): string
   readonly keyRing: string
   /** The feed that tells of withdrawn keys: that of the ring's own bucket. */
   readonly keyFeed: string
@@ -87,6 +90,7 @@ export function createKeyNames(buckets: number): KeyNames {
     },
     accountTrail: async (username) => `audit:${tag(await shortDigest(username))}`,
     addressThrottle: (digest) => `throttle:${tag(digest)}:from:${digest}`,
+    registrationThrottle: (digest) => `throttle:${tag(digest)}:new:${digest}`,
     keyRing: 'keyring:{0}',
     keyFeed: 'feed:{0}',
     keyTrail: 'audit:{0}',

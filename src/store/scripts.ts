@@ -1,4 +1,5 @@
 /** The Lua scripts as they are sent to the store. */
+import admit from './lua/admit.lua'
 import audit from './lua/audit.lua'
 import changeAccount from './lua/change-account.lua'
 import changePassword from './lua/change-password.lua'
@@ -29,6 +30,7 @@ const audited = FLAGS + audit
 const ofSessions = audited + record
 
 export const scripts = {
+  admit: FLAGS + admit,
   changeAccount: ofSessions + changeAccount,
   changePassword: ofSessions + throttle + changePassword,
   deleteAccount: ofSessions + deleteAccount,

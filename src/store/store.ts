@@ -184,6 +184,11 @@ export interface Store extends Administration {
    * wait, `waitMs` is not 0, nothing is counted, and the caller may not be told that it was wrong.
    */
   failLogin(attempt: Attempt & { readonly actor: Actor }): Promise<{ readonly waitMs: number }>
+  /** Counts a registration from a network address; if there were too many lately, `waitMs` is not 0 and nothing is counted. */
+  admitRegistration(from: {
+    readonly addressDigest: string
+    readonly nowMs: number
+  }): Promise<{ readonly waitMs: number }>
   createAccount(creation: { readonly account: Account; readonly actor: Actor }): Promise<'created' | 'taken'>
   /** The owner's change; every session of theirs but the one that asks ends in the same step, and verifiers hear of it. */
   changePassword(change: PasswordChange): Promise<PasswordOutcome>

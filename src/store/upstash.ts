@@ -8,6 +8,8 @@ import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throt
 import { administerUpstash } from './upstash-administration.ts'
 import { createUpstashConnection, readReply, type StoreConfig } from './upstash-connection.ts'
 
+const HOUR_MS = 3_600_000
+
 const openReply = z.union([
   z.tuple([z.literal('opened'), z.string()]).rest(z.string()),
   z.tuple([z.literal('changed')]),
@@ -47,6 +49,7 @@ export function createUpstashStore(config: StoreConfig): Store {
   const page = feedPage(pageLimit)
   const sessionLimits = [config.sessionsPerUser, feedMs]
 
+  const admit = script(scripts.admit, z.number())
   const changePassword = script(scripts.changePassword, passwordReply)
   // Between two tries another sign-in may have ended the session, and the second would open it again.
   const openSession = script(scripts.openSession, openReply, { once: true })
@@ -69,6 +72,15 @@ export function createUpstashStore(config: StoreConfig): Store {
     },
 
     findUsername: async (userId) => (await ask(getReply, (redis) => redis.get(keys.username(userId)))) ?? undefined,
+
+    async admitRegistration({ addressDigest, nowMs }) {
+      const perHour = config.registrationsPerHour
+      if (perHour === 0) return { waitMs: 0 }
+      const everyMs = Math.ceil(HOUR_MS / perHour)
+      return {
+        waitMs: await admit([keys.registrationThrottle(addressDigest)], [nowMs, everyMs, perHour * everyMs]),
+      }
+    },
 
     createAccount: async ({ account, actor }) => {
       const { userId, username } = account
