@@ -5,6 +5,7 @@ import { except } from 'hono/combine'
 import { etag } from 'hono/etag'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
+import { addAdminRoutes } from './endpoints/admin/routes.ts'
 import { accountsEndpoint } from './endpoints/accounts.ts'
 import { healthEndpoint, readyEndpoint } from './endpoints/health.ts'
 import { introspectEndpoint } from './endpoints/introspect.ts'
@@ -63,6 +64,7 @@ export function createApp(parts: Parts): Hono<Env> {
   app.get('/.well-known/jwks.json', etag(), jwksEndpoint(parts))
   for (const path of METADATA_PATHS) app.get(path, etag(), metadataEndpoint(parts))
   for (const file of PAGE_FILES) app.get(file.path, etag(), pageEndpoint(parts, file))
+  addAdminRoutes(app, parts, limited)
   app.get('/healthz', healthEndpoint)
   app.get('/readyz', readyEndpoint(parts))
 

@@ -16,6 +16,8 @@ export interface Client {
   readonly scope?: string | undefined
   /** What its access tokens are: JWTs that anybody can verify, or references that only this service can read. */
   readonly accessToken: 'jwt' | 'opaque'
+  /** Whether a service may open sessions for users that it has authenticated itself. */
+  readonly opensSessions: boolean
   /** SHA-256 of the secret of a confidential client: every service, and a native client that runs on a server. */
   readonly secretDigest?: Uint8Array<ArrayBuffer> | undefined
 }
@@ -59,6 +61,7 @@ const client = z
       .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'must be space-separated scope tokens')
       .optional(),
     access_token: z.enum(['jwt', 'opaque']).default('jwt'),
+    opens_sessions: z.boolean().default(false),
     secret_digest: digest.optional(),
   })
   .superRefine((value, ctx) => {
@@ -70,10 +73,13 @@ const client = z
     if (isBrowser && value.secret_digest) ctx.addIssue(`${value.id}: a browser client can keep no secret`)
     if (isService && value.access_token === 'opaque')
       ctx.addIssue(`${value.id}: a service client gets no access tokens`)
+    if (!isService && value.opens_sessions)
+      ctx.addIssue(`${value.id}: only a service client opens sessions for users that it has authenticated`)
   })
-  .transform(({ secret_digest, access_token, ...rest }): Client => ({
+  .transform(({ secret_digest, access_token, opens_sessions, ...rest }): Client => ({
     ...rest,
     accessToken: access_token,
+    opensSessions: opens_sessions,
     secretDigest: secret_digest,
   }))
 

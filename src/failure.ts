@@ -38,6 +38,8 @@ export type Failure =
   | { readonly reason: 'too_many_attempts'; readonly retryAfterSeconds: number }
   | { readonly reason: 'token_missing' }
   | { readonly reason: 'token_invalid' }
+  | { readonly reason: 'forbidden' }
+  | { readonly reason: 'own_account' }
   | { readonly reason: 'origin_foreign' }
   | { readonly reason: 'registration_closed' }
   | { readonly reason: 'not_found' }
@@ -118,7 +120,7 @@ export function toWire(failure: Failure): Wire {
       return {
         status: 429,
         code: 'too_many_attempts',
-        title: 'Too many attempts went wrong: wait before the next one.',
+        title: 'Too many attempts: wait before the next one.',
         headers: { 'Retry-After': String(failure.retryAfterSeconds) },
       }
     case 'token_missing':
@@ -134,6 +136,19 @@ export function toWire(failure: Failure): Wire {
         code: 'invalid_token',
         title: 'The access token is not valid.',
         headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+      }
+    case 'forbidden':
+      return {
+        status: 403,
+        code: 'forbidden',
+        title: 'The session does not have the role that this needs.',
+        headers: { 'WWW-Authenticate': 'Bearer error="insufficient_scope"' },
+      }
+    case 'own_account':
+      return {
+        status: 409,
+        code: 'own_account',
+        title: 'Administrators cannot disable, delete or demote themselves: another one can.',
       }
     case 'origin_foreign':
       return { status: 403, code: 'origin_not_allowed', title: 'This origin may not make this call.' }
@@ -216,7 +231,8 @@ const oauthErrors: Partial<Record<Failure['reason'], string>> = {
 /** The same failures in OAuth's few words; a client that did not authenticate is the only 401. */
 export function toOAuthWire(failure: Failure): OAuthWire {
   const { status, headers = {}, title, detail } = toWire(failure)
-  const error = oauthErrors[failure.reason] ?? (status === 503 ? 'temporarily_unavailable' : 'invalid_request')
+  const error =
+    oauthErrors[failure.reason] ?? ([429, 503].includes(status) ? 'temporarily_unavailable' : 'invalid_request')
   const keepsStatus = error === 'invalid_client' || ![401, 403, 415].includes(status)
   return { status: keepsStatus ? status : 400, error, description: detail ?? title, headers }
 }

@@ -28,7 +28,9 @@ export function passwordEndpoint(parts: Parts) {
     if (!body.ok) return problem(c, body.failure)
     const token = await checkAccessToken(parts, bearer.value, { audiences, fresh: true })
     if (!token.ok) return problem(c, token.failure)
-    const { userId, sid } = token.value
+    const { userId, sid, subject } = token.value
+    // Another login system's: whatever password there is, it is there.
+    if (subject !== undefined) return problem(c, { reason: 'client_not_allowed' })
     const { current_password: current, new_password: next } = body.value
     const network = readClientNetwork(c, clientAddressHeader)
     const addressDigest = network && (await parts.logDigest(network))

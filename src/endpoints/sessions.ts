@@ -3,6 +3,7 @@ import { readActor } from '../http/actor.ts'
 import { readBearer } from '../http/bearer.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
+import { namesOf } from '../names.ts'
 import type { Parts } from '../parts.ts'
 import type { ListedSession } from '../store/store.ts'
 import { checkAccessToken, type ActiveToken } from '../tokens/active-token.ts'
@@ -14,7 +15,11 @@ export function listSessionsEndpoint(parts: Parts) {
     if (!caller.ok) return problem(c, caller.failure)
     const sessions = await parts.store.listSessions({ userId: caller.value.userId, nowMs: parts.clock.nowMs() })
     c.header('Cache-Control', 'no-store')
-    return c.json({ sessions: sessions.map((session) => describe(session, caller.value)) })
+    return c.json({
+      sessions: sessions.map((session) =>
+        Object.assign(describeSession(session), { current: session.sid === caller.value.sid }),
+      ),
+    })
   }
 }
 
@@ -66,14 +71,15 @@ async function readCaller(c: RequestContext, parts: Parts): Promise<Result<Activ
 }
 
 /** Times are seconds since the epoch. */
-function describe(session: ListedSession, caller: ActiveToken) {
+export function describeSession(session: ListedSession) {
   return {
     session_id: session.sid,
     client_id: session.clientId,
+    subject: session.subject,
+    amr: session.amr === '' ? undefined : namesOf(session.amr),
     device: session.device === '' ? undefined : session.device,
     created_at: Math.floor(session.authAtMs / 1000),
     last_used_at: Math.floor(session.usedAtMs / 1000),
     expires_at: Math.floor(session.lastsUntilMs / 1000),
-    current: session.sid === caller.sid,
   }
 }

@@ -19,11 +19,11 @@ export function verifyEndpoint(parts: Parts) {
       fresh: !['0', 'false', undefined].includes(c.req.query('fresh')),
     })
     if (!checked.ok) return problem(c, checked.failure)
-    const { userId, sid, roles, how } = checked.value
+    const { userId, sub, sid, roles, how } = checked.value
     if (how === 'stale') c.get('log').event('check.stale', { user_id: userId, session_id: sid })
     return c.body(null, 204, {
       'Cache-Control': 'no-store',
-      'X-User-Id': userId,
+      'X-User-Id': sub,
       'X-Session-Id': sid,
       'X-Roles': roles,
       'X-Session-Check': how,

@@ -39,7 +39,7 @@ function mediaTypeOf(c: RequestContext): string | undefined {
 }
 
 /** Names the fields that are wrong, never their values. */
-function describeProblem({ issues }: z.ZodError, kind: string): string {
+export function describeProblem({ issues }: z.ZodError, kind: string): string {
   const fields = new Set(issues.map(({ path }) => path.join('.')).filter((field) => field !== ''))
   return fields.size > 0 ? `Missing or wrong: ${[...fields].join(', ')}.` : `The body must be a ${kind}.`
 }

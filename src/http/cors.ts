@@ -19,7 +19,7 @@ export function clientCors(clients: readonly Client[]): MiddlewareHandler<Env> {
   const allowed = cors({
     origin: [...origins],
     credentials: true,
-    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    allowMethods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key'],
     exposeHeaders: ['Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
     maxAge: PREFLIGHT_SECONDS,

@@ -11,6 +11,10 @@ export function readDevice(c: RequestContext): string {
   const userAgent = c.req.header('User-Agent')?.slice(0, USER_AGENT_LIMIT)
   if (!userAgent) return ''
   const { browser, os } = Bowser.parse(userAgent)
-  const label = [browser.name, os.name].filter((name) => name).join(' on ')
-  return label.replace(/[^\x20-\x7e]/g, '').slice(0, LABEL_LIMIT)
+  return toLabel([browser.name, os.name].filter((name) => name).join(' on '))
+}
+
+/** What the record has room for of what a device is called. */
+export function toLabel(name: string): string {
+  return name.replace(/[^\x20-\x7e]/g, '').slice(0, LABEL_LIMIT)
 }

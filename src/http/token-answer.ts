@@ -7,19 +7,23 @@ import { setRefreshCookie } from './refresh-cookie.ts'
  * clients get it in the body.
  */
 export function tokenAnswer(c: RequestContext, issuer: string, tokens: SessionTokens): Response {
-  const inBrowser = tokens.client.kind === 'browser'
-  if (inBrowser) setRefreshCookie(c, issuer, tokens.refreshToken, tokens.refreshExpiresInSeconds)
+  if (tokens.client.kind === 'browser') setRefreshCookie(c, issuer, tokens.refreshToken, tokens.refreshExpiresInSeconds)
   c.header('Cache-Control', 'no-store')
   c.header('Pragma', 'no-cache')
-  return c.json({
+  return c.json(describeTokens(tokens))
+}
+
+/** The members of a token answer. */
+export function describeTokens(tokens: SessionTokens) {
+  return {
     access_token: tokens.accessToken,
     token_type: 'Bearer',
     expires_in: tokens.expiresInSeconds,
     session_id: tokens.sid,
     scope: tokens.scope,
-    ...(!inBrowser && {
+    ...(tokens.client.kind !== 'browser' && {
       refresh_token: tokens.refreshToken,
       refresh_expires_in: tokens.refreshExpiresInSeconds,
     }),
-  })
+  }
 }

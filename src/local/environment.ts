@@ -49,7 +49,13 @@ export function describeEnvironment({
   const clients = [
     { id: 'web', kind: 'browser', origins: [baseUrl], audiences: [baseUrl] },
     { id: 'app', kind: 'native', audiences: [baseUrl] },
-    { id: 'api', kind: 'service', audiences: [baseUrl], secret_digest: `sha256:${secretDigest}` },
+    {
+      id: 'api',
+      kind: 'service',
+      audiences: [baseUrl],
+      opens_sessions: true,
+      secret_digest: `sha256:${secretDigest}`,
+    },
   ]
   const env: Record<string, string> = {
     ISSUER: baseUrl,

@@ -18,6 +18,8 @@ export interface AccessClaims {
   readonly jti: string
   readonly sid: string
   readonly auth_time: number
+  /** How the user was authenticated, where that is known: RFC 8176. */
+  readonly amr?: string[] | undefined
   readonly roles: string[]
   readonly scope?: string | undefined
 }
@@ -32,6 +34,7 @@ const claims = z.object({
   jti: z.string(),
   sid: z.string(),
   auth_time: z.number(),
+  amr: z.array(z.string()).optional(),
   roles: z.array(z.string()),
   scope: z.string().optional(),
 })

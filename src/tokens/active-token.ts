@@ -3,11 +3,13 @@ import { failed, ok, type Result } from '../failure.ts'
 import type { Parts } from '../parts.ts'
 import { kidOf, verifyAccessToken, type AccessClaims } from './access.ts'
 import { isOpaque, parseOpaqueToken } from './opaque.ts'
+import { userIdOf } from './subject.ts'
 
 type Invalid = { readonly reason: 'token_invalid' }
 
 /** What the edge can tell of a token without asking the store. */
 export interface PresentedToken {
+  /** Under which the store keeps the session. */
   readonly userId: string
   readonly sid: string
   readonly jti: string
@@ -20,10 +22,15 @@ export interface PresentedToken {
 
 /** A token whose session is live, with everything that it stands for. */
 export interface ActiveToken extends Omit<PresentedToken, 'claims'> {
+  /** Whom it is about: the user id, or the subject that another login system has authenticated. */
+  readonly sub: string
+  readonly subject?: string | undefined
   readonly clientId: string
   readonly audiences: readonly string[]
   /** Space-separated, and those that the session has now, not those of the token. */
   readonly roles: string
+  /** How the user was authenticated, space-separated, '' where that is not known: RFC 8176. */
+  readonly amr: string
   readonly scope?: string | undefined
   /** Seconds since the epoch. */
   readonly authTime: number
@@ -47,8 +54,8 @@ export async function readAccessToken(
   const ring = await keyRing.current(kidOf(presented), { certain })
   const read = await verifyAccessToken(presented, ring, { issuer, audiences, nowMs })
   if (!read.ok) return read
-  const { sub: userId, sid, jti, iat, exp } = read.value
-  return ok({ userId, sid, jti, iat, exp, claims: read.value })
+  const { sub, sid, jti, iat, exp } = read.value
+  return ok({ userId: await userIdOf(sub), sid, jti, iat, exp, claims: read.value })
 }
 
 /**
@@ -69,15 +76,18 @@ export async function checkAccessToken(
   if (claims && !isFor(audiencesOf(claims), expected.audiences)) return failed({ reason: 'token_invalid' })
   const answer = await parts.liveCheck.check(token, { fresh: expected.fresh || !claims })
   if (!answer.live) return failed({ reason: 'token_invalid' })
-  const { clientId, roles, authAtMs } = answer.session
+  const { clientId, subject, roles, amr, authAtMs } = answer.session
   const client = parts.config.clients.find(({ id }) => id === clientId)
   const audiences = claims ? audiencesOf(claims) : (client?.audiences ?? [])
   if (!isFor(audiences, expected.audiences)) return failed({ reason: 'token_invalid' })
   return ok({
     ...token,
+    sub: subject ?? token.userId,
+    subject,
     clientId,
     audiences,
     roles,
+    amr,
     scope: claims ? claims.scope : client?.scope,
     authTime: Math.floor(authAtMs / 1000),
     how: answer.how,

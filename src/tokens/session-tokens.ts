@@ -1,5 +1,6 @@
 /** What a sign-in or a refresh hands out: an access token and the session's current refresh token. */
 import type { Client } from '../client.ts'
+import { namesOf } from '../names.ts'
 import type { Parts } from '../parts.ts'
 import type { SessionGrant } from '../store/store.ts'
 import { signAccessToken, type AccessClaims } from './access.ts'
@@ -44,11 +45,12 @@ export async function issueTokens(
   const grantedScope = scope ?? client.scope
   const signed = (): AccessClaims => ({
     iss: config.issuer,
-    sub: userId,
+    sub: grant.subject ?? userId,
     aud: oneOrMany(client.audiences),
     client_id: client.id,
     auth_time: seconds(grant.authAtMs),
-    roles: grant.roles === '' ? [] : grant.roles.split(' '),
+    amr: grant.amr === '' ? undefined : namesOf(grant.amr),
+    roles: namesOf(grant.roles),
     scope: grantedScope,
     ...ids,
   })

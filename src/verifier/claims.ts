@@ -14,6 +14,8 @@ export interface AccessClaims {
   readonly jti: string
   readonly sid: string
   readonly auth_time: number
+  /** How the user was authenticated, where the issuer knows: RFC 8176. */
+  readonly amr?: readonly string[]
   readonly roles: readonly string[]
   /** Separated by spaces. */
   readonly scope?: string
@@ -21,12 +23,12 @@ export interface AccessClaims {
 
 /** The claims of a payload or of an introspection answer, frozen; undefined when one is missing or of the wrong type. */
 export function parseClaims(payload: JsonObject): AccessClaims | undefined {
-  const { iss, sub, aud, client_id, iat, exp, nbf, jti, sid, auth_time, roles, scope } = payload
+  const { iss, sub, aud, client_id, iat, exp, nbf, jti, sid, auth_time, amr, roles, scope } = payload
   if (typeof iss !== 'string' || typeof sub !== 'string' || typeof client_id !== 'string') return undefined
   if (typeof jti !== 'string' || typeof sid !== 'string') return undefined
   if (typeof aud !== 'string' && !isStringArray(aud)) return undefined
   if (!isFiniteNumber(iat) || !isFiniteNumber(exp) || !isFiniteNumber(auth_time)) return undefined
-  if (!isStringArray(roles)) return undefined
+  if (!isStringArray(roles) || (amr !== undefined && !isStringArray(amr))) return undefined
   if ((nbf !== undefined && !isFiniteNumber(nbf)) || (scope !== undefined && typeof scope !== 'string'))
     return undefined
   return Object.freeze({
@@ -40,6 +42,7 @@ export function parseClaims(payload: JsonObject): AccessClaims | undefined {
     jti,
     sid,
     auth_time,
+    ...(amr === undefined ? {} : { amr: Object.freeze(amr) }),
     roles: Object.freeze(roles),
     ...(scope === undefined ? {} : { scope }),
   })

@@ -40,7 +40,7 @@ describe('a page of a registered origin', () => {
     expect(answer.headers.get('Access-Control-Allow-Origin')).toBe(webOrigin)
     expect(answer.headers.get('Access-Control-Allow-Credentials')).toBe('true')
     expect(answer.headers.get('Access-Control-Max-Age')).toBe('7200')
-    expect(listOf(answer, 'Access-Control-Allow-Methods')).toEqual(['GET', 'HEAD', 'POST', 'DELETE'])
+    expect(listOf(answer, 'Access-Control-Allow-Methods')).toEqual(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'])
     expect(listOf(answer, 'Access-Control-Allow-Headers')).toEqual(['Authorization', 'Content-Type', 'Idempotency-Key'])
     expect(listOf(answer, 'Vary')).toContain('Origin')
   })

@@ -34,6 +34,7 @@ const clients = [
   { id: 'vault', kind: 'native', audiences: [audience], scope: 'accounts:read accounts:write', access_token: 'opaque' },
   { id: 'backend', kind: 'native', audiences: [audience], scope: 'a b c', secret_digest: digestOf(backendSecret) },
   { id: 'api', kind: 'service', audiences: [audience], secret_digest: digestOf(apiSecret) },
+  { id: 'idp', kind: 'service', audiences: [audience], opens_sessions: true, secret_digest: digestOf(apiSecret) },
   { id: 'other-api', kind: 'service', audiences: ['https://other.example.com'], secret_digest: digestOf(apiSecret) },
 ]
 

@@ -98,6 +98,7 @@ describe('the configuration', () => {
     ['a client without an audience', { audiences: [] }],
     ['an id as long as a user id', { id: 'a'.repeat(22) }],
     ['a service with opaque tokens', { ...service, access_token: 'opaque' }],
+    ['a browser that opens sessions for others', { opens_sessions: true }],
     ['an unknown kind of access token', { access_token: 'paseto' }],
     ['an unknown kind', { kind: 'robot' }],
     ['a member it does not know', { secret: 'x' }],
@@ -109,6 +110,10 @@ describe('the configuration', () => {
     const native = { kind: 'native', origins: [] }
     expect(clientProblems({ ...native, secret_digest: service.secret_digest })).toEqual([])
     expect(clientProblems({ ...native, access_token: 'opaque' })).toEqual([])
+  })
+
+  it('accepts a service that opens sessions for users it has authenticated', () => {
+    expect(clientProblems({ ...service, opens_sessions: true })).toEqual([])
   })
 
   it('refuses clients that are no JSON, none, or two of one id', () => {

@@ -20,6 +20,8 @@ const every: { [R in Failure['reason']]: Extract<Failure, { reason: R }> } = {
   too_many_attempts: { reason: 'too_many_attempts', retryAfterSeconds: 3 },
   token_missing: { reason: 'token_missing' },
   token_invalid: { reason: 'token_invalid' },
+  forbidden: { reason: 'forbidden' },
+  own_account: { reason: 'own_account' },
   origin_foreign: { reason: 'origin_foreign' },
   registration_closed: { reason: 'registration_closed' },
   not_found: { reason: 'not_found' },

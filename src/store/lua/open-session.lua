@@ -59,5 +59,5 @@ kept[#kept + 1] = {
 }
 local sub = subject ~= '' and subject or nil
 save(KEYS[1], { roles = roles, sub = sub, sessions = kept }, now_ms, idle_ms)
-audit(KEYS[4], 'session.opened', { sid = sid, detail = client })
+audit(KEYS[4], 'session.opened', { sid = sid, detail = sub and client .. ' for ' .. sub or client })
 return answer
