@@ -132,7 +132,7 @@ describe('the revocation feed', () => {
   })
 
   it('costs the store one read a second in each server, however many poll', async () => {
-    const own = await stackForTest({ servers: 2 })
+    const own = await stackForTest({ servers: 2, env: { INTROSPECTIONS_PER_SECOND: '0' } })
     const user = await createUser(own)
     await user.login()
     await user.login()
