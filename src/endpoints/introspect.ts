@@ -3,6 +3,7 @@ import { readForm } from '../http/body.ts'
 import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
+import type { Operation } from '../http/operation.ts'
 import type { Parts } from '../parts.ts'
 import { checkAccessToken } from '../tokens/active-token.ts'
 import { oneOrMany } from '../tokens/session-tokens.ts'
@@ -13,6 +14,38 @@ const request = z.object({
   client_id: z.string().optional(),
   client_secret: z.string().optional(),
 })
+
+const active = z.object({
+  active: z.literal(true),
+  token_type: z.literal('Bearer'),
+  iss: z.string(),
+  sub: z.string().describe('The user.'),
+  aud: z.union([z.string(), z.array(z.string())]),
+  client_id: z.string(),
+  iat: z.number(),
+  exp: z.number(),
+  jti: z.string(),
+  sid: z.string().describe('The session.'),
+  auth_time: z.number(),
+  roles: z.array(z.string()),
+  scope: z.string().optional(),
+})
+const inactive = z.object({ active: z.literal(false) })
+
+export const introspectOperation: Operation = {
+  id: 'introspect',
+  tag: 'OAuth',
+  summary: 'Ask whether a token is good',
+  description: 'For services: RFC 7662. The secret may be in the form instead: `client_secret_post`.',
+  security: ['client', 'none'],
+  form: request,
+  success: {
+    status: 200,
+    description: 'What the token stands for, or that it is not active.',
+    content: { 'application/json': z.union([active, inactive]) },
+  },
+  failures: ['client_unauthenticated', 'client_not_allowed', 'unavailable'],
+}
 
 /**
  * POST /oauth/introspect: RFC 7662, for services. Always the store's own answer, never one from memory.
@@ -29,9 +62,9 @@ export function introspectEndpoint(parts: Parts) {
     const { audiences } = client.value
     const checked = await checkAccessToken(parts, form.value.token, { audiences, fresh: true })
     c.header('Cache-Control', 'no-store')
-    if (!checked.ok) return c.json({ active: false })
+    if (!checked.ok) return c.json({ active: false } satisfies z.infer<typeof inactive>)
     const token = checked.value
-    return c.json({
+    const body: z.infer<typeof active> = {
       active: true,
       token_type: 'Bearer',
       iss: issuer,
@@ -45,6 +78,7 @@ export function introspectEndpoint(parts: Parts) {
       auth_time: token.authTime,
       roles: token.roles === '' ? [] : token.roles.split(' '),
       scope: token.scope,
-    })
+    }
+    return c.json(body)
   }
 }
