@@ -6,25 +6,35 @@ import { etag } from 'hono/etag'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import { addAdminRoutes } from './endpoints/admin/routes.ts'
-import { accountsEndpoint } from './endpoints/accounts.ts'
-import { healthEndpoint, readyEndpoint } from './endpoints/health.ts'
-import { introspectEndpoint } from './endpoints/introspect.ts'
-import { jwksEndpoint } from './endpoints/jwks.ts'
-import { loginEndpoint } from './endpoints/login.ts'
-import { logoutEndpoint } from './endpoints/logout.ts'
-import { metadataEndpoint } from './endpoints/metadata.ts'
+import { accountsEndpoint, accountsOperation } from './endpoints/accounts.ts'
+import { healthEndpoint, healthOperation, readyEndpoint, readyOperation } from './endpoints/health.ts'
+import { introspectEndpoint, introspectOperation } from './endpoints/introspect.ts'
+import { jwksEndpoint, jwksOperation } from './endpoints/jwks.ts'
+import { loginEndpoint, loginOperation } from './endpoints/login.ts'
+import { logoutEndpoint, logoutOperation } from './endpoints/logout.ts'
+import { metadataEndpoint, metadataOperation } from './endpoints/metadata.ts'
+import { openapiEndpoint, openapiOperation } from './endpoints/openapi.ts'
 import { PAGE_FILES, pageEndpoint } from './endpoints/page.ts'
-import { passwordEndpoint } from './endpoints/password.ts'
-import { refreshEndpoint } from './endpoints/refresh.ts'
-import { revocationsEndpoint } from './endpoints/revocations.ts'
-import { revokeEndpoint } from './endpoints/revoke.ts'
-import { endOtherSessionsEndpoint, endSessionEndpoint, listSessionsEndpoint } from './endpoints/sessions.ts'
-import { tokenEndpoint } from './endpoints/token.ts'
-import { verifyEndpoint } from './endpoints/verify.ts'
+import { passwordEndpoint, passwordOperation } from './endpoints/password.ts'
+import { refreshEndpoint, refreshOperation } from './endpoints/refresh.ts'
+import { revocationsEndpoint, revocationsOperation } from './endpoints/revocations.ts'
+import { revokeEndpoint, revokeOperation } from './endpoints/revoke.ts'
+import {
+  endOtherSessionsEndpoint,
+  endOtherSessionsOperation,
+  endSessionEndpoint,
+  endSessionOperation,
+  listSessionsEndpoint,
+  listSessionsOperation,
+} from './endpoints/sessions.ts'
+import { tokenEndpoint, tokenOperation } from './endpoints/token.ts'
+import { verifyEndpoint, verifyOperation } from './endpoints/verify.ts'
 import { StoreUnavailable, type Failure } from './failure.ts'
+import { allowedMethods } from './http/allowed-methods.ts'
 import type { Env, RequestContext } from './http/context.ts'
 import { clientCors, publicCors } from './http/cors.ts'
 import { oauthError } from './http/oauth-error.ts'
+import { describe } from './http/operation.ts'
 import { problem } from './http/problem.ts'
 import type { Parts } from './parts.ts'
 
@@ -44,45 +54,35 @@ export function createApp(parts: Parts): Hono<Env> {
   const isHttps = parts.config.issuer.startsWith('https:')
   app.use(secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' }))
   app.use('/.well-known/*', publicCors)
+  app.use('/openapi.json', publicCors)
   app.use('/v1/*', except('/v1/verify', clientCors(parts.config.clients)))
   app.use(refuseTokensInQuery)
   const limited = bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, { reason: 'body_too_large' }) })
-  app.post('/v1/accounts', limited, accountsEndpoint(parts))
-  app.post('/v1/login', limited, loginEndpoint(parts))
-  app.post('/v1/refresh', limited, refreshEndpoint(parts))
-  app.post('/v1/logout', limited, logoutEndpoint(parts))
-  app.get('/v1/sessions', listSessionsEndpoint(parts))
-  app.delete('/v1/sessions', endOtherSessionsEndpoint(parts))
-  app.delete('/v1/sessions/:sid', endSessionEndpoint(parts))
-  app.post('/v1/password', limited, passwordEndpoint(parts))
-  app.post('/oauth/token', limited, tokenEndpoint(parts))
-  app.post('/oauth/revoke', limited, revokeEndpoint(parts))
-  app.post('/oauth/introspect', limited, introspectEndpoint(parts))
-  app.get('/v1/revocations', revocationsEndpoint(parts))
+  app.post('/v1/accounts', limited, describe(accountsOperation), accountsEndpoint(parts))
+  app.post('/v1/login', limited, describe(loginOperation), loginEndpoint(parts))
+  app.post('/v1/refresh', limited, describe(refreshOperation), refreshEndpoint(parts))
+  app.post('/v1/logout', limited, describe(logoutOperation), logoutEndpoint(parts))
+  app.get('/v1/sessions', describe(listSessionsOperation), listSessionsEndpoint(parts))
+  app.delete('/v1/sessions', describe(endOtherSessionsOperation), endOtherSessionsEndpoint(parts))
+  app.delete('/v1/sessions/:sid', describe(endSessionOperation), endSessionEndpoint(parts))
+  app.post('/v1/password', limited, describe(passwordOperation), passwordEndpoint(parts))
+  app.post('/oauth/token', limited, describe(tokenOperation), tokenEndpoint(parts))
+  app.post('/oauth/revoke', limited, describe(revokeOperation), revokeEndpoint(parts))
+  app.post('/oauth/introspect', limited, describe(introspectOperation), introspectEndpoint(parts))
+  app.get('/v1/revocations', describe(revocationsOperation), revocationsEndpoint(parts))
   // A gateway passes on the length of a body that it keeps to itself: none is read here.
+  app.get('/v1/verify', describe(verifyOperation), verifyEndpoint(parts))
   app.all('/v1/verify', verifyEndpoint(parts))
-  app.get('/.well-known/jwks.json', etag(), jwksEndpoint(parts))
-  for (const path of METADATA_PATHS) app.get(path, etag(), metadataEndpoint(parts))
-  for (const file of PAGE_FILES) app.get(file.path, etag(), pageEndpoint(parts, file))
+  app.get('/.well-known/jwks.json', etag(), describe(jwksOperation), jwksEndpoint(parts))
+  for (const path of METADATA_PATHS) app.get(path, etag(), describe(metadataOperation), metadataEndpoint(parts))
+  app.get('/openapi.json', etag(), describe(openapiOperation), openapiEndpoint(app, parts))
   addAdminRoutes(app, parts, limited)
-  app.get('/healthz', healthEndpoint)
-  app.get('/readyz', readyEndpoint(parts))
+  app.get('/healthz', describe(healthOperation), healthEndpoint)
+  app.get('/readyz', describe(readyOperation), readyEndpoint(parts))
 
-  for (const path of [
-    '/v1/accounts',
-    '/v1/login',
-    '/v1/refresh',
-    '/v1/logout',
-    '/v1/password',
-    '/oauth/token',
-    '/oauth/revoke',
-    '/oauth/introspect',
-  ])
-    app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow: 'POST' }))
-  for (const path of ['/v1/revocations', '/.well-known/jwks.json', ...METADATA_PATHS, '/healthz', '/readyz'])
-    app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow: 'GET, HEAD' }))
-  app.all('/v1/sessions', (c) => refuse(c, { reason: 'method_not_allowed', allow: 'GET, HEAD, DELETE' }))
-  app.all('/v1/sessions/:sid', (c) => refuse(c, { reason: 'method_not_allowed', allow: 'DELETE' }))
+  for (const [path, allow] of allowedMethods(app.routes))
+    app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', allow }))
+  for (const file of PAGE_FILES) app.get(file.path, etag(), pageEndpoint(parts, file))
   app.notFound((c) => refuse(c, { reason: 'not_found' }))
   app.onError((error, c) => {
     if (error instanceof StoreUnavailable) {

@@ -5,6 +5,7 @@ import { readActor } from '../http/actor.ts'
 import { readJson } from '../http/body.ts'
 import { readClientNetwork } from '../http/client-address.ts'
 import type { RequestContext } from '../http/context.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
@@ -13,17 +14,35 @@ import { mintUserId } from '../store/keys.ts'
 import type { Account } from '../store/store.ts'
 
 const request = z.object({ username: z.string(), password: z.string() })
+const answer = z.object({ user_id: z.string(), username: z.string().describe('As it is stored: in lower case.') })
+
+export const accountsOperation: Operation = {
+  id: 'createAccount',
+  tag: 'Accounts',
+  summary: 'Sign up, where registration is open',
+  json: request,
+  success: { status: 201, description: 'The account that was made.', content: { 'application/json': answer } },
+  failures: [
+    'registration_closed',
+    'username_taken',
+    'username_rejected',
+    'password_rejected',
+    'too_many_attempts',
+    'unavailable',
+    'overloaded',
+  ],
+}
 
 /** POST /v1/accounts: registration, where it is open. */
 export function accountsEndpoint(parts: Parts) {
   return async (c: RequestContext): Promise<Response> => {
     if (parts.config.registration === 'closed') return problem(c, { reason: 'registration_closed' })
-    const body = await readJson(c, request)
-    if (!body.ok) return problem(c, body.failure)
+    const wanted = await readJson(c, request)
+    if (!wanted.ok) return problem(c, wanted.failure)
     const network = readClientNetwork(c, parts.config.clientAddressHeader)
     const addressDigest = network && (await parts.logDigest(network))
     const created = await register(parts, {
-      ...body.value,
+      ...wanted.value,
       roles: '',
       addressDigest,
       log: c.get('log'),
@@ -33,7 +52,8 @@ export function accountsEndpoint(parts: Parts) {
     if (!created.ok) return problem(c, created.failure)
     const { userId, username } = created.value
     c.get('log').event('account.created', { user_id: userId })
-    return c.json({ user_id: userId, username }, 201)
+    const body: z.infer<typeof answer> = { user_id: userId, username }
+    return c.json(body, 201)
   }
 }
 

@@ -10,8 +10,9 @@ import { readClientNetwork } from '../http/client-address.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
 import { readDevice } from '../http/device.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
-import { tokenAnswer } from '../http/token-answer.ts'
+import { tokenAnswer, tokenSuccess } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
 import type { Actor } from '../store/audit.ts'
@@ -20,6 +21,26 @@ import { beginFamily, familyDigest } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
 
 const request = z.object({ username: z.string(), password: z.string(), client_id: z.string().optional() })
+
+export const loginOperation: Operation = {
+  id: 'signIn',
+  tag: 'Sessions',
+  summary: 'Sign in',
+  description: 'Opens a session and, beyond as many as a user may have, ends the one that was used least recently.',
+  security: ['none', 'client'],
+  json: request,
+  success: tokenSuccess,
+  failures: [
+    'client_unknown',
+    'client_unauthenticated',
+    'client_not_allowed',
+    'origin_foreign',
+    'credentials_wrong',
+    'too_many_attempts',
+    'unavailable',
+    'overloaded',
+  ],
+}
 
 /** POST /v1/login: opens the user's session and ends the one before it. */
 export function loginEndpoint(parts: Parts) {

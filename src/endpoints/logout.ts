@@ -5,6 +5,7 @@ import { readBearer } from '../http/bearer.ts'
 import { readJson } from '../http/body.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import { clearRefreshCookie, readRefreshCookie } from '../http/refresh-cookie.ts'
 import type { Parts } from '../parts.ts'
@@ -14,6 +15,17 @@ import { readAccessToken } from '../tokens/active-token.ts'
 import { familyDigest, parseRefreshToken } from '../tokens/refresh.ts'
 
 const request = z.object({ refresh_token: z.string().optional() })
+
+export const logoutOperation: Operation = {
+  id: 'signOut',
+  tag: 'Sessions',
+  summary: 'Sign out',
+  description: 'Ends the sessions of all tokens that come with it: in the body, in the cookie and in the header.',
+  security: ['refreshCookie', 'accessToken', 'none'],
+  json: request,
+  success: { status: 204, description: 'They have ended, now or before.' },
+  failures: ['token_missing', 'token_invalid', 'origin_foreign', 'unavailable'],
+}
 
 /** POST /v1/logout: ends the sessions of all tokens that the request shows: in the body, the cookie and the header. */
 export function logoutEndpoint(parts: Parts) {

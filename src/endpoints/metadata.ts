@@ -1,9 +1,36 @@
+import { z } from 'zod'
 import type { RequestContext } from '../http/context.ts'
+import type { Operation } from '../http/operation.ts'
 import type { Parts } from '../parts.ts'
 
 /** What a public client and a client with a secret may use. */
 const confidential = ['client_secret_basic', 'client_secret_post']
 const anyClient = [...confidential, 'none']
+
+const names = z.array(z.string())
+const answer = z.object({
+  issuer: z.string(),
+  token_endpoint: z.string(),
+  token_endpoint_auth_methods_supported: names,
+  revocation_endpoint: z.string(),
+  revocation_endpoint_auth_methods_supported: names,
+  introspection_endpoint: z.string(),
+  introspection_endpoint_auth_methods_supported: names,
+  jwks_uri: z.string(),
+  grant_types_supported: names,
+  response_types_supported: names,
+  subject_types_supported: names,
+  id_token_signing_alg_values_supported: names,
+  scopes_supported: names.optional(),
+})
+
+export const metadataOperation: Operation = {
+  id: 'describeServer',
+  tag: 'Discovery',
+  summary: 'What stock OAuth clients look for',
+  success: { status: 200, description: 'RFC 8414.', content: { 'application/json': answer } },
+  failures: [],
+}
 
 /**
  * GET /.well-known/oauth-authorization-server and /.well-known/openid-configuration: what stock clients look for. RFC 8414.
@@ -14,7 +41,7 @@ const anyClient = [...confidential, 'none']
 export function metadataEndpoint({ config }: Pick<Parts, 'config'>) {
   const { issuer, clients, signingAlg } = config
   const scopes = [...new Set(clients.flatMap(({ scope }) => scope?.split(' ') ?? []))]
-  const metadata = {
+  const metadata: z.infer<typeof answer> = {
     issuer,
     token_endpoint: `${issuer}/oauth/token`,
     token_endpoint_auth_methods_supported: anyClient,

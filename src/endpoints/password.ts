@@ -6,6 +6,7 @@ import { readBearer } from '../http/bearer.ts'
 import { readJson } from '../http/body.ts'
 import { readClientNetwork } from '../http/client-address.ts'
 import type { RequestContext } from '../http/context.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
@@ -14,6 +15,28 @@ import type { Account, PasswordOutcome } from '../store/store.ts'
 import { checkAccessToken } from '../tokens/active-token.ts'
 
 const request = z.object({ current_password: z.string(), new_password: z.string() })
+
+export const passwordOperation: Operation = {
+  id: 'changePassword',
+  tag: 'Accounts',
+  summary: 'Change the password',
+  description:
+    'The session that asks goes on, all others of the user end. `client_not_allowed`: the user signs in elsewhere, and has no ' +
+    'password here.',
+  security: ['accessToken'],
+  json: request,
+  success: { status: 204, description: 'It is changed.' },
+  failures: [
+    'token_missing',
+    'token_invalid',
+    'client_not_allowed',
+    'credentials_wrong',
+    'password_rejected',
+    'too_many_attempts',
+    'unavailable',
+    'overloaded',
+  ],
+}
 
 /**
  * POST /v1/password: sets another password. The session that asks goes on, all others of the user end (OWASP ASVS 6.2.3 and

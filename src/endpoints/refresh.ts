@@ -7,9 +7,10 @@ import { readJson } from '../http/body.ts'
 import { mayActAs } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { readBrowserClients } from '../http/origin.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import { readRefreshCookie } from '../http/refresh-cookie.ts'
-import { tokenAnswer } from '../http/token-answer.ts'
+import { tokenAnswer, tokenSuccess } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
 import { shortDigest } from '../short-digest.ts'
@@ -18,6 +19,29 @@ import { familyDigest, mintId, parseRefreshToken } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
 
 const request = z.object({ refresh_token: z.string().optional(), client_id: z.string().optional() })
+
+/** Makes a repeated call the same call: 1 to 255 visible characters of the client's choice. */
+const idempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/)
+
+export const idempotencyParameter = {
+  in: 'header',
+  name: 'Idempotency-Key',
+  description: 'Fresh for each refresh, and the same until an answer arrives: then no lost answer signs anybody out.',
+  schema: idempotencyKey,
+} as const
+export const refreshFailures = ['malformed', 'expired', 'superseded', 'unknown', 'reused', 'foreign'] as const
+
+export const refreshOperation: Operation = {
+  id: 'refresh',
+  tag: 'Sessions',
+  summary: 'Exchange a refresh token for its successor',
+  description: 'The token is in the cookie of a browser or, for other clients, in the body.',
+  security: ['refreshCookie', 'none', 'client'],
+  parameters: [idempotencyParameter],
+  json: request,
+  success: tokenSuccess,
+  failures: [...refreshFailures, 'origin_foreign', 'unavailable'],
+}
 
 /**
  * POST /v1/refresh: exchanges a refresh token for its successor.
@@ -57,10 +81,10 @@ async function readPresented(
   return ok({ presented: readRefreshCookie(c, issuer) ?? '', allowed: named(here.value) })
 }
 
-/** `Idempotency-Key`: 1 to 255 visible characters of the client's choice. */
+/** `Idempotency-Key`, if there is one. */
 export function readIdempotencyKey(c: RequestContext): Result<string | undefined, Failure> {
   const key = c.req.header('Idempotency-Key')
-  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return ok(key)
+  if (key === undefined || idempotencyKey.safeParse(key).success) return ok(key)
   return failed({ reason: 'bad_request', detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters.' })
 }
 

@@ -1,7 +1,9 @@
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
+import { z } from 'zod'
 import { StoreUnavailable, failed, ok, type Failure, type Result } from '../failure.ts'
 import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import { createRequestLimit } from '../http/request-limit.ts'
 import type { Parts } from '../parts.ts'
@@ -16,6 +18,46 @@ const RETRY_MS = 1000
 const HEARTBEAT_MS = 5000
 /** A Worker may make a limited number of calls for one request; the client comes back with its Last-Event-ID. */
 const STREAM_LIMIT_MS = 10 * 60_000
+
+/** A place in each bucket, with dots between. Redis counts to 2^64 - 1, which has twenty digits. */
+const cursor = z.string().regex(/^\d{1,15}-\d{1,19}(-[\w-]{0,6})?(\.\d{1,15}-\d{1,19}(-[\w-]{0,6})?)*$/)
+
+const feedBody = z.object({
+  entries: z.array(
+    z.object({
+      kind: z
+        .enum(['sid', 'jti', 'kid', 'all'])
+        .describe('What has ended: a session, a token, a signing key, or every session of everyone.'),
+      id: z.string(),
+      exp: z.number().describe('Until when to remember it. Seconds since the epoch, like all times here.'),
+      before: z.number().optional().describe('Only tokens that were issued before.'),
+    }),
+  ),
+  cursor: z.string().describe('Where to read on.'),
+  reset: z.boolean().describe('The feed begins anew with this answer. What was read before still holds.'),
+  more: z.boolean().describe('There is more: read on at once.'),
+  window_seconds: z.number().describe('How long an entry stays.'),
+  as_of: z.number().describe('When the store was asked.'),
+  now: z.number(),
+})
+
+export const revocationsOperation: Operation = {
+  id: 'readRevocations',
+  tag: 'Tokens',
+  summary: 'Follow the revocation feed',
+  description: 'For services that verify tokens in memory. Asked for `text/event-stream`, it sends the same as events.',
+  security: ['client'],
+  parameters: [
+    { in: 'query', name: 'after', description: 'The cursor of an earlier answer.', schema: cursor },
+    { in: 'header', name: 'Last-Event-ID', description: 'The same, for a stream.', schema: cursor },
+  ],
+  success: {
+    status: 200,
+    description: 'What has ended since.',
+    content: { 'application/json': feedBody, 'text/event-stream': z.string() },
+  },
+  failures: ['bad_request', 'client_unauthenticated', 'client_not_allowed', 'too_many_attempts', 'unavailable'],
+}
 
 /**
  * GET /v1/revocations: the revocation feed, for services that verify tokens in memory.
@@ -40,17 +82,14 @@ export function revocationsEndpoint(parts: Parts) {
   }
 }
 
-/** A cursor is a place in each bucket. */
 function readCursor(text: string | undefined): Result<readonly string[] | undefined, Failure> {
   if (text === undefined || text === '') return ok(undefined)
-  const places = text.split('.')
-  // Redis counts to 2^64 - 1, which has twenty digits.
-  if (places.every((place) => /^\d{1,15}-\d{1,19}(-[\w-]{0,6})?$/.test(place))) return ok(places)
+  if (cursor.safeParse(text).success) return ok(text.split('.'))
   return failed({ reason: 'bad_request', detail: 'after must be the cursor of an earlier answer.' })
 }
 
 /** Times are in seconds since the epoch; `now - as_of` is how old the answer was when it was made. */
-function describe({ config, clock }: Pick<Parts, 'config' | 'clock'>, answer: FeedAnswer) {
+function describe({ config, clock }: Pick<Parts, 'config' | 'clock'>, answer: FeedAnswer): z.infer<typeof feedBody> {
   return {
     // Up to the next second: an entry must not be forgotten before its tokens have expired.
     entries: answer.entries.map(({ kind, id, expMs, beforeMs }) => ({

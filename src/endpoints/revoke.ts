@@ -6,6 +6,7 @@ import { readForm } from '../http/body.ts'
 import { authenticateClient } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
+import type { Operation } from '../http/operation.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
 import type { Actor } from '../store/audit.ts'
@@ -19,6 +20,17 @@ const request = z.object({
   client_id: z.string().optional(),
   client_secret: z.string().optional(),
 })
+
+export const revokeOperation: Operation = {
+  id: 'revoke',
+  tag: 'OAuth',
+  summary: 'Revoke a token',
+  description: 'RFC 7009. A refresh token ends its session; an access token is denied alone.',
+  security: ['client', 'none'],
+  form: request,
+  success: { status: 200, description: 'It means nothing, now or before.' },
+  failures: ['client_unauthenticated', 'foreign', 'unavailable'],
+}
 
 /**
  * POST /oauth/revoke: RFC 7009. A refresh token ends its session, and with it all access tokens; an access token is denied

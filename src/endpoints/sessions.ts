@@ -1,12 +1,56 @@
+import { z } from 'zod'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
 import { readActor } from '../http/actor.ts'
 import { readBearer } from '../http/bearer.ts'
 import type { RequestContext } from '../http/context.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import { namesOf } from '../names.ts'
 import type { Parts } from '../parts.ts'
 import type { ListedSession } from '../store/store.ts'
 import { checkAccessToken, type ActiveToken } from '../tokens/active-token.ts'
+
+export const sessionBody = z.object({
+  session_id: z.string(),
+  client_id: z.string(),
+  subject: z.string().optional().describe('Whom another login system has authenticated.'),
+  amr: z.array(z.string()).optional().describe('How, in the names of RFC 8176, where that is known.'),
+  device: z.string().optional().describe('As in `Firefox on Linux`.'),
+  created_at: z.number().describe('Seconds since the epoch, like all times here.'),
+  last_used_at: z.number(),
+  expires_at: z.number(),
+})
+const current = z.boolean().describe('It is the one that asks.')
+const answer = z.object({ sessions: z.array(sessionBody.extend({ current })) })
+
+const common = {
+  tag: 'Sessions',
+  security: ['accessToken'],
+  failures: ['token_missing', 'token_invalid', 'unavailable'],
+} as const
+
+export const listSessionsOperation: Operation = {
+  ...common,
+  id: 'listSessions',
+  summary: 'See where the user is signed in',
+  success: { status: 200, description: 'The live sessions.', content: { 'application/json': answer } },
+}
+
+export const endSessionOperation: Operation = {
+  ...common,
+  id: 'endSession',
+  summary: 'End one session of the user',
+  parameters: [{ in: 'path', name: 'sid', description: 'Its `session_id`.' }],
+  success: { status: 204, description: 'It has ended.' },
+  failures: [...common.failures, 'not_found'],
+}
+
+export const endOtherSessionsOperation: Operation = {
+  ...common,
+  id: 'endOtherSessions',
+  summary: 'End all sessions of the user but this one',
+  success: { status: 204, description: 'They have ended.' },
+}
 
 /** GET /v1/sessions: where the caller is signed in. OWASP ASVS 7.5.2. */
 export function listSessionsEndpoint(parts: Parts) {
@@ -15,11 +59,10 @@ export function listSessionsEndpoint(parts: Parts) {
     if (!caller.ok) return problem(c, caller.failure)
     const sessions = await parts.store.listSessions({ userId: caller.value.userId, nowMs: parts.clock.nowMs() })
     c.header('Cache-Control', 'no-store')
-    return c.json({
-      sessions: sessions.map((session) =>
-        Object.assign(describeSession(session), { current: session.sid === caller.value.sid }),
-      ),
-    })
+    const body: z.infer<typeof answer> = {
+      sessions: sessions.map((one) => Object.assign(describeSession(one), { current: one.sid === caller.value.sid })),
+    }
+    return c.json(body)
   }
 }
 
@@ -71,15 +114,15 @@ async function readCaller(c: RequestContext, parts: Parts): Promise<Result<Activ
 }
 
 /** Times are seconds since the epoch. */
-export function describeSession(session: ListedSession) {
+export function describeSession(listed: ListedSession): z.infer<typeof sessionBody> {
   return {
-    session_id: session.sid,
-    client_id: session.clientId,
-    subject: session.subject,
-    amr: session.amr === '' ? undefined : namesOf(session.amr),
-    device: session.device === '' ? undefined : session.device,
-    created_at: Math.floor(session.authAtMs / 1000),
-    last_used_at: Math.floor(session.usedAtMs / 1000),
-    expires_at: Math.floor(session.lastsUntilMs / 1000),
+    session_id: listed.sid,
+    client_id: listed.clientId,
+    subject: listed.subject,
+    amr: listed.amr === '' ? undefined : namesOf(listed.amr),
+    device: listed.device === '' ? undefined : listed.device,
+    created_at: Math.floor(listed.authAtMs / 1000),
+    last_used_at: Math.floor(listed.usedAtMs / 1000),
+    expires_at: Math.floor(listed.lastsUntilMs / 1000),
   }
 }

@@ -6,9 +6,10 @@ import { readForm } from '../http/body.ts'
 import { authenticateClient } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
-import { tokenAnswer } from '../http/token-answer.ts'
+import type { Operation } from '../http/operation.ts'
+import { tokenAnswer, tokenSuccess } from '../http/token-answer.ts'
 import type { Parts } from '../parts.ts'
-import { readIdempotencyKey, refresh, type Exchange } from './refresh.ts'
+import { idempotencyParameter, readIdempotencyKey, refresh, refreshFailures, type Exchange } from './refresh.ts'
 
 const request = z.object({
   grant_type: z.string(),
@@ -17,6 +18,25 @@ const request = z.object({
   client_id: z.string().optional(),
   client_secret: z.string().optional(),
 })
+
+export const tokenOperation: Operation = {
+  id: 'refreshGrant',
+  tag: 'OAuth',
+  summary: 'Exchange a refresh token for its successor, as OAuth clients do',
+  description: 'RFC 6749 section 6, for native clients. The only `grant_type` is `refresh_token`.',
+  security: ['client', 'none'],
+  parameters: [idempotencyParameter],
+  form: request,
+  success: tokenSuccess,
+  failures: [
+    ...refreshFailures,
+    'grant_unsupported',
+    'client_unauthenticated',
+    'client_not_allowed',
+    'scope_refused',
+    'unavailable',
+  ],
+}
 
 /** POST /oauth/token: the refresh grant, for stock OAuth clients. RFC 6749 section 6; rotation as at /v1/refresh. */
 export function tokenEndpoint(parts: Parts) {

@@ -1,8 +1,32 @@
 import { readBearer } from '../http/bearer.ts'
 import type { RequestContext } from '../http/context.ts'
+import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import type { Parts } from '../parts.ts'
 import { checkAccessToken } from '../tokens/active-token.ts'
+
+export const verifyOperation: Operation = {
+  id: 'verify',
+  tag: 'Tokens',
+  summary: 'Check an access token, for a gateway',
+  description: 'Every other method is answered alike, so a gateway may pass on that of the request it holds.',
+  security: ['accessToken'],
+  parameters: [
+    { in: 'query', name: 'audience', description: 'The token must be meant for this service.' },
+    { in: 'query', name: 'fresh', description: 'Unless `0` or `false`: nothing is answered from memory.' },
+  ],
+  success: {
+    status: 204,
+    description: 'The session is live.',
+    headers: {
+      'X-User-Id': 'The user.',
+      'X-Session-Id': 'The session.',
+      'X-Roles': 'The roles of the user, space-separated.',
+      'X-Session-Check': 'How this is known: `live`, `cached` or `stale`.',
+    },
+  },
+  failures: ['token_missing', 'token_invalid', 'unavailable'],
+}
 
 /**
  * ANY /v1/verify: for gateways, which ask before they let a request through.

@@ -11,12 +11,10 @@ export function readQuery<T>(c: RequestContext, schema: z.ZodType<T>): Result<T,
     : failed({ reason: 'bad_request', detail: describeProblem(parsed.error, 'query') })
 }
 
-const PAGE_LIMIT = 200
+/** How many entries a page may have at most: 1 to 200. */
+export const pageLimit = z.string().regex(/^([1-9]\d?|1\d\d|200)$/)
 
-/** How many entries a page has: 50, at most 200. */
-export const pageLimit = z
-  .string()
-  .regex(/^\d{1,3}$/)
-  .default('50')
-  .transform(Number)
-  .refine((limit) => limit >= 1 && limit <= PAGE_LIMIT)
+/** What {@link pageLimit} says, or what pages have when nobody says. */
+export function limitOf(asked: string | undefined): number {
+  return Number(asked ?? 50)
+}

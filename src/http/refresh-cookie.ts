@@ -11,6 +11,11 @@ function attributes(issuer: string): CookieOptions & { prefix?: CookiePrefixOpti
   return issuer.startsWith('https:') ? { ...common, secure: true, prefix: 'host' } : common
 }
 
+/** As it goes over the wire. */
+export function refreshCookieName(issuer: string): string {
+  return attributes(issuer).prefix ? `__Host-${NAME}` : NAME
+}
+
 export function readRefreshCookie(c: RequestContext, issuer: string): string | undefined {
   const { prefix } = attributes(issuer)
   return prefix ? getCookie(c, NAME, prefix) : getCookie(c, NAME)

@@ -4,7 +4,9 @@ import { basic, bodyOf, createUser, form, json, password, refusal } from '../sup
 
 let stack: Stack
 beforeAll(async () => {
-  stack = await startStack({ env: { REGISTRATIONS_PER_HOUR: '3', INTROSPECTIONS_PER_SECOND: '1' } })
+  stack = await startStack({
+    env: { REGISTRATIONS_PER_HOUR: '3', INTROSPECTIONS_PER_SECOND: '1', STORE_TIMEOUT_MS: '5000' },
+  })
 })
 afterAll(() => stack.stop())
 

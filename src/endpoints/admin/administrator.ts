@@ -11,6 +11,13 @@ import { checkAccessToken } from '../../tokens/active-token.ts'
 /** The role that opens /v1/admin. Only accounts of Latchkey's own have it. */
 export const ADMIN_ROLE = 'admin'
 
+/** What all operations of administrators have in common. */
+export const administration = {
+  tag: 'Administration',
+  security: ['accessToken'],
+  failures: ['token_missing', 'token_invalid', 'forbidden', 'unavailable'],
+} as const
+
 /** Who calls, for the rules; and as the audit trail names them. */
 export interface Administrator {
   readonly userId: string

@@ -1,16 +1,25 @@
 import { z } from 'zod'
 import { readJson } from '../../http/body.ts'
+import type { Operation } from '../../http/operation.ts'
 import { problem } from '../../http/problem.ts'
 import type { Parts } from '../../parts.ts'
 import { userIdOf } from '../../tokens/subject.ts'
-import { forAdministrators } from './administrator.ts'
+import { administration, forAdministrators } from './administrator.ts'
 
 const request = z.strictObject({
   user_id: z.string().min(1),
   jti: z.string().regex(/^[\w-]{1,64}$/),
-  /** Seconds since the epoch. */
-  expires_at: z.number().int().nonnegative().optional(),
+  expires_at: z.number().int().nonnegative().optional().describe('Seconds since the epoch: the `exp` of the token.'),
 })
+
+export const denyOperation: Operation = {
+  ...administration,
+  id: 'denyToken',
+  summary: 'Deny one access token',
+  description: 'Until it expires: without `expires_at` for as long as any access token lives. Its session goes on.',
+  json: request,
+  success: { status: 204, description: 'It is denied.' },
+}
 
 /**
  * POST /v1/admin/denials: denies one access token until it expires; its session goes on. By default for as long as any access token

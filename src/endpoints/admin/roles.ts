@@ -4,7 +4,7 @@ import { z } from 'zod'
 const ROLES_LIMIT = 32
 const ROLE_LENGTH_LIMIT = 64
 
-/** Names of roles: visible ASCII, since they become a header and a claim. What is named twice counts once. */
+/** Names of roles: visible ASCII, since they become a header and a claim. */
 export const roleList = z
   .array(
     z
@@ -13,4 +13,8 @@ export const roleList = z
       .max(ROLE_LENGTH_LIMIT),
   )
   .max(ROLES_LIMIT)
-  .transform((names) => [...new Set(names)])
+
+/** As they are stored, with one space between. What is named twice counts once. */
+export function joinNames(names: readonly string[]): string {
+  return [...new Set(names)].join(' ')
+}

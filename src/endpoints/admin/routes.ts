@@ -1,62 +1,56 @@
 /** What is below /v1/admin. */
 import type { Hono, MiddlewareHandler } from 'hono'
 import type { Env } from '../../http/context.ts'
-import { problem } from '../../http/problem.ts'
+import { describe } from '../../http/operation.ts'
 import type { Parts } from '../../parts.ts'
 import {
   changeAccountEndpoint,
-  createAccountEndpoint,
+  changeAccountOperation,
   deleteAccountEndpoint,
-  listAccountsEndpoint,
+  deleteAccountOperation,
   readAccountEndpoint,
-} from './accounts.ts'
-import { auditEndpoint } from './audit.ts'
-import { denyEndpoint } from './denials.ts'
+  readAccountOperation,
+} from './account.ts'
+import { listAccountsEndpoint, listAccountsOperation, makeAccountEndpoint, makeAccountOperation } from './accounts.ts'
+import { auditEndpoint, auditOperation } from './audit.ts'
+import { denyEndpoint, denyOperation } from './denials.ts'
 import {
   endEveryoneEndpoint,
+  endEveryoneOperation,
   endUserSessionEndpoint,
+  endUserSessionOperation,
   endUserSessionsEndpoint,
+  endUserSessionsOperation,
   listUserSessionsEndpoint,
+  listUserSessionsOperation,
 } from './sessions.ts'
-import { endSubjectSessionsEndpoint, openSubjectSessionEndpoint } from './subject-sessions.ts'
+import {
+  endSubjectSessionsEndpoint,
+  endSubjectSessionsOperation,
+  openSubjectSessionEndpoint,
+  openSubjectSessionOperation,
+} from './subject-sessions.ts'
 
 const ACCOUNTS = '/v1/admin/accounts'
 const ACCOUNT = `${ACCOUNTS}/:user_id`
 const USER_SESSIONS = '/v1/admin/users/:user_id/sessions'
-const USER_SESSION = `${USER_SESSIONS}/:sid`
 const SESSIONS = '/v1/admin/sessions'
-const SUBJECT_END = '/v1/admin/sessions/end'
-const DENIALS = '/v1/admin/denials'
-const AUDIT = '/v1/admin/audit'
-
-const methods = {
-  [ACCOUNTS]: 'GET, HEAD, POST',
-  [ACCOUNT]: 'GET, HEAD, PATCH, DELETE',
-  [USER_SESSIONS]: 'GET, HEAD, DELETE',
-  [USER_SESSION]: 'DELETE',
-  [SESSIONS]: 'POST, DELETE',
-  [SUBJECT_END]: 'POST',
-  [DENIALS]: 'POST',
-  [AUDIT]: 'GET, HEAD',
-}
 
 /** @param limited bounds the length of a body */
 export function addAdminRoutes(app: Hono<Env>, parts: Parts, limited: MiddlewareHandler<Env>): void {
-  // By administrators.
-  app.get(ACCOUNTS, listAccountsEndpoint(parts))
-  app.post(ACCOUNTS, limited, createAccountEndpoint(parts))
-  app.get(ACCOUNT, readAccountEndpoint(parts))
-  app.patch(ACCOUNT, limited, changeAccountEndpoint(parts))
-  app.delete(ACCOUNT, deleteAccountEndpoint(parts))
-  app.get(USER_SESSIONS, listUserSessionsEndpoint(parts))
-  app.delete(USER_SESSIONS, endUserSessionsEndpoint(parts))
-  app.delete(USER_SESSION, endUserSessionEndpoint(parts))
-  app.delete(SESSIONS, limited, endEveryoneEndpoint(parts))
-  app.post(DENIALS, limited, denyEndpoint(parts))
-  app.get(AUDIT, auditEndpoint(parts))
-  // By services that authenticate people themselves.
-  app.post(SESSIONS, limited, openSubjectSessionEndpoint(parts))
-  app.post(SUBJECT_END, limited, endSubjectSessionsEndpoint(parts))
-  for (const [path, allow] of Object.entries(methods))
-    app.all(path, (c) => problem(c, { reason: 'method_not_allowed', allow }))
+  // For administrators.
+  app.get(ACCOUNTS, describe(listAccountsOperation), listAccountsEndpoint(parts))
+  app.post(ACCOUNTS, limited, describe(makeAccountOperation), makeAccountEndpoint(parts))
+  app.get(ACCOUNT, describe(readAccountOperation), readAccountEndpoint(parts))
+  app.patch(ACCOUNT, limited, describe(changeAccountOperation), changeAccountEndpoint(parts))
+  app.delete(ACCOUNT, describe(deleteAccountOperation), deleteAccountEndpoint(parts))
+  app.get(USER_SESSIONS, describe(listUserSessionsOperation), listUserSessionsEndpoint(parts))
+  app.delete(USER_SESSIONS, describe(endUserSessionsOperation), endUserSessionsEndpoint(parts))
+  app.delete(`${USER_SESSIONS}/:sid`, describe(endUserSessionOperation), endUserSessionEndpoint(parts))
+  app.delete(SESSIONS, limited, describe(endEveryoneOperation), endEveryoneEndpoint(parts))
+  app.post('/v1/admin/denials', limited, describe(denyOperation), denyEndpoint(parts))
+  app.get('/v1/admin/audit', describe(auditOperation), auditEndpoint(parts))
+  // For services that authenticate people themselves.
+  app.post(SESSIONS, limited, describe(openSubjectSessionOperation), openSubjectSessionEndpoint(parts))
+  app.post(`${SESSIONS}/end`, limited, describe(endSubjectSessionsOperation), endSubjectSessionsEndpoint(parts))
 }

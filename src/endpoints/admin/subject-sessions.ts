@@ -6,8 +6,9 @@ import { readJson } from '../../http/body.ts'
 import { authenticateService } from '../../http/client-authentication.ts'
 import type { RequestContext } from '../../http/context.ts'
 import { toLabel } from '../../http/device.ts'
+import type { Operation } from '../../http/operation.ts'
 import { problem } from '../../http/problem.ts'
-import { describeTokens } from '../../http/token-answer.ts'
+import { describeTokens, tokensBody } from '../../http/token-answer.ts'
 import type { Log } from '../../log.ts'
 import type { Parts } from '../../parts.ts'
 import type { Actor } from '../../store/audit.ts'
@@ -15,7 +16,7 @@ import { beginFamily, familyDigest } from '../../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../../tokens/session-tokens.ts'
 import { subOf, userIdOf } from '../../tokens/subject.ts'
 import { ADMIN_ROLE } from './administrator.ts'
-import { roleList } from './roles.ts'
+import { joinNames, roleList } from './roles.ts'
 
 /** How somebody was authenticated, in the names of RFC 8176 section 2. */
 const amr = z.enum([
@@ -46,14 +47,31 @@ const subject = z.string().regex(/^[\x21-\x7e]{1,128}$/)
 
 const opening = z.strictObject({
   subject,
-  roles: roleList.default([]),
-  amr: z
-    .array(amr)
-    .transform((names) => [...new Set(names)])
-    .default([]),
-  client_id: z.string().optional(),
-  device: z.string().optional(),
+  roles: roleList.optional(),
+  amr: z.array(amr).optional(),
+  client_id: z.string().optional().describe('A native client; the first one registered by default.'),
+  device: z.string().optional().describe('What the user may call it. Cut to 32 characters of ASCII.'),
 })
+
+const opened = tokensBody.extend({
+  user_id: z.string().describe('The `sub`: the service’s client id and the subject.'),
+})
+
+const common = {
+  tag: 'Administration',
+  security: ['client'],
+  failures: ['client_unauthenticated', 'client_not_allowed', 'unavailable'],
+} as const
+
+export const openSubjectSessionOperation: Operation = {
+  ...common,
+  id: 'openSubjectSession',
+  summary: 'Open a session for somebody whom the calling service has authenticated',
+  description: 'For services with `opens_sessions`. From then on it is a session as any other.',
+  json: opening,
+  success: { status: 200, description: 'The session’s tokens.', content: { 'application/json': opened } },
+  failures: [...common.failures, 'client_unknown'],
+}
 
 /**
  * POST /v1/admin/sessions: opens a session for somebody whom a service has authenticated itself, for a native client. From then on it
@@ -72,14 +90,20 @@ export function openSubjectSessionEndpoint(parts: Parts) {
     const actor = readActor(c, parts.config, `client:${service.value.id}`)
     const tokens = await openSession(parts, { ...body.value, sub, client: client.value, actor, log: c.get('log') })
     if (!tokens.ok) return problem(c, tokens.failure)
-    return c.json({ ...describeTokens(tokens.value), user_id: sub }, 200, {
-      'Cache-Control': 'no-store',
-      Pragma: 'no-cache',
-    })
+    const answer: z.infer<typeof opened> = { ...describeTokens(tokens.value), user_id: sub }
+    return c.json(answer, 200, { 'Cache-Control': 'no-store', Pragma: 'no-cache' })
   }
 }
 
 const ending = z.strictObject({ subject })
+
+export const endSubjectSessionsOperation: Operation = {
+  ...common,
+  id: 'endSubjectSessions',
+  summary: 'End all sessions of somebody whom the calling service authenticates',
+  json: ending,
+  success: { status: 204, description: 'They have ended, if there were any.' },
+}
 
 /** POST /v1/admin/sessions/end: ends all sessions of somebody whom the same service authenticates. */
 export function endSubjectSessionsEndpoint(parts: Parts) {
@@ -127,7 +151,7 @@ async function openSession(parts: Parts, wanted: Opening): Promise<Result<Sessio
   const { store, clock, random, keyRing, liveCheck } = parts
   const { sub, client, actor, log } = wanted
   // Administrators are accounts of Latchkey's own: otherwise who holds a service's secret could make some.
-  if (wanted.roles.includes(ADMIN_ROLE))
+  if (wanted.roles?.includes(ADMIN_ROLE))
     return failed({
       reason: 'bad_request',
       detail: `The role ${ADMIN_ROLE} cannot be given to a session of this kind.`,
@@ -137,11 +161,11 @@ async function openSession(parts: Parts, wanted: Opening): Promise<Result<Sessio
   const nowMs = clock.nowMs()
   // Before the old session ends: a server that cannot sign must not end it.
   const ring = await keyRing.current()
-  const opened = await store.openSubjectSession({
+  const made = await store.openSubjectSession({
     userId,
     subject: sub,
-    roles: wanted.roles.join(' '),
-    amr: wanted.amr.join(' '),
+    roles: joinNames(wanted.roles ?? []),
+    amr: joinNames(wanted.amr ?? []),
     clientId: client.id,
     sid: token.sid,
     familyDigest: await familyDigest(token),
@@ -157,6 +181,6 @@ async function openSession(parts: Parts, wanted: Opening): Promise<Result<Sessio
     client_id: client.id,
     by: actor.by,
   })
-  for (const sid of opened.superseded) log.event('session.superseded', { user_id: userId, session_id: sid })
-  return ok(await issueTokens(parts, { ring, grant: opened.grant, refreshToken: token, nowMs }))
+  for (const sid of made.superseded) log.event('session.superseded', { user_id: userId, session_id: sid })
+  return ok(await issueTokens(parts, { ring, grant: made.grant, refreshToken: token, nowMs }))
 }

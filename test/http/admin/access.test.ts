@@ -5,7 +5,7 @@ import { basic, bearer, createUser, json, refusal } from '../../support/user.ts'
 
 let stack: Stack
 beforeAll(async () => {
-  stack = await startStack({ servers: 2 })
+  stack = await startStack({ servers: 2, env: { STORE_TIMEOUT_MS: '5000' } })
 })
 afterAll(() => stack.stop())
 

@@ -7,7 +7,10 @@ import { bearer, createUser, json, password, readTokens, refusal } from '../../s
 let stack: Stack
 let administrator: Administrator
 beforeAll(async () => {
-  stack = await startStack({ servers: 2, env: { SESSIONS_PER_USER: '2', STORE_BUCKETS: '4' } })
+  stack = await startStack({
+    servers: 2,
+    env: { SESSIONS_PER_USER: '2', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
+  })
   administrator = await createAdministrator(stack)
 })
 afterAll(() => stack.stop())
@@ -62,7 +65,10 @@ describe('an administrator', () => {
   )
 
   it('makes accounts while registration is closed, under the same rules', async () => {
-    const closed = await startStack({ sharedRedis: stack.redis, env: { REGISTRATION: 'closed', STORE_BUCKETS: '4' } })
+    const closed = await startStack({
+      sharedRedis: stack.redis,
+      env: { REGISTRATION: 'closed', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
+    })
     const create = (body: object) => closed.request('/v1/admin/accounts', json(body, bearerOf(administrator)))
     const answer = await create({ username: ' Made By Hand ', password, roles: ['teller', 'auditor', 'teller'] })
     expect(answer.status).toBe(201)

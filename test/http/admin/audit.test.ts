@@ -7,7 +7,10 @@ import { createUser, json, password, refusal } from '../../support/user.ts'
 let stack: Stack
 let administrator: Administrator
 beforeAll(async () => {
-  stack = await startStack({ servers: 2, env: { SESSIONS_PER_USER: '2', STORE_BUCKETS: '4' } })
+  stack = await startStack({
+    servers: 2,
+    env: { SESSIONS_PER_USER: '2', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
+  })
   administrator = await createAdministrator(stack)
 })
 afterAll(() => stack.stop())

@@ -6,7 +6,10 @@ import { basic, bearer, bodyOf, createUser, form, refusal } from '../../support/
 
 let stack: Stack
 beforeAll(async () => {
-  stack = await startStack({ servers: 2, env: { SESSIONS_PER_USER: '3', STORE_BUCKETS: '4' } })
+  stack = await startStack({
+    servers: 2,
+    env: { SESSIONS_PER_USER: '3', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
+  })
 })
 afterAll(() => stack.stop())
 
