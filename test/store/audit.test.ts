@@ -41,11 +41,12 @@ describe.each(storeForms)('the audit trail $name', ({ scriptForm, cluster, bucke
     await store.endSession({ userId, sid, nowMs, actor: { by: 'operator', from: '', requestId: '' } })
     const events = await readAll({ userId })
     const [from, requestId] = ['203.0.113.0', 'request-1']
-    const told = { by: 'user:tester', from, requestId, outcome: 'done', userId }
-    expect(events.map(({ atMs: _, ...event }) => event)).toEqual([
+    const anyTime = expect.any(Number)
+    const told = { atMs: anyTime, by: 'user:tester', from, requestId, outcome: 'done', userId }
+    expect(events).toEqual([
       { ...told, event: 'account.created' },
       { ...told, event: 'session.opened', sid, detail: 'app' },
-      { event: 'session.ended', by: 'operator', outcome: 'done', userId, sid, detail: 'app' },
+      { atMs: anyTime, event: 'session.ended', by: 'operator', outcome: 'done', userId, sid, detail: 'app' },
     ])
     const times = events.map(({ atMs }) => atMs)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
@@ -62,7 +63,11 @@ describe.each(storeForms)('the audit trail $name', ({ scriptForm, cluster, bucke
     ]
     for (const time of [0, 1]) await open(store, nowMs + 3 + time, third.sid)
     expect(await trail()).toEqual([
-      ...['account.created', 'session.opened', 'session.opened', 'session.superseded', 'session.opened'],
+      'account.created',
+      'session.opened',
+      'session.opened',
+      'session.superseded',
+      'session.opened',
     ])
     expect((await readAll({ userId }))[3]).toMatchObject({ sid: first.sid })
     await store.rotate(second.turn(0, nowMs + 10))
@@ -102,8 +107,14 @@ describe.each(storeForms)('the audit trail $name', ({ scriptForm, cluster, bucke
     await store.failLogin({ username: account.username, nowMs, actor })
     for (const _ of [0, 1]) await store.deleteAccount(change)
     expect(await trail()).toEqual([
-      ...['account.created', 'session.opened', 'account.roles_set', 'account.disabled', 'session.ended'],
-      ...['account.enabled', 'account.locked', 'account.deleted'],
+      'account.created',
+      'session.opened',
+      'account.roles_set',
+      'account.disabled',
+      'session.ended',
+      'account.enabled',
+      'account.locked',
+      'account.deleted',
     ])
     const events = await readAll({ userId })
     expect(events[2]).toMatchObject({ detail: 'teller auditor' })

@@ -78,7 +78,7 @@ describe.each(storeForms)('a session for another login system $name', ({ scriptF
     const { userId, sid, nowMs, subject } = first
     await wide.openSubjectSession(first)
     const key = createKeyNames(buckets).session(userId)
-    const atFirst = Number(await started.direct.strlen(key))
+    const atFirst = await started.direct.strlen(key)
     const [second, third] = [
       newOpening({ ...first, sid: 'b'.repeat(22) }),
       newOpening({ ...first, sid: 'c'.repeat(22) }),
