@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHasher, type Argon2 } from '../../src/accounts/hasher.ts'
-import { createPasswordPolicy } from '../../src/accounts/password-policy.ts'
 import { createApp } from '../../src/app.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
-import { createLog, createLogDigest } from '../../src/log.ts'
-import { createLiveCheck } from '../../src/store/live-check.ts'
-import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
 import { writeAccount } from '../../src/store/schema.ts'
 import type { Store } from '../../src/store/store.ts'
-import { systemClock, systemRandom } from '../../src/system.ts'
-import { deriveKeys } from '../../src/tokens/service-secret.ts'
+import { systemRandom } from '../../src/system.ts'
+import { testParts } from '../support/parts.ts'
 import { startTestStore, storeUser, type TestStore } from '../support/store.ts'
-import { testConfig } from '../support/stack.ts'
 import { bodyOf, json } from '../support/user.ts'
 
 const LOGINS = 10_000
@@ -49,25 +44,10 @@ describe('ten thousand wrong sign-ins', () => {
 
   /** The service in this process, on a real store. */
   async function createService(argon2: Argon2) {
-    const config = testConfig()
+    const { parts } = await testParts()
     const store = started.connect()
-    const { refreshMac, opaque, passwordSecret, logMac } = await deriveKeys(config.secret)
-    const app = createApp({
-      config,
-      clock: systemClock,
-      random: systemRandom,
-      log: createLog(() => undefined, systemClock),
-      logDigest: createLogDigest(logMac),
-      store,
-      liveCheck: createLiveCheck({ store, clock: systemClock, cacheMs: 0, staleMs: 0 }),
-      keyRing: { current: () => Promise.reject(new Error('nobody gets in')), tend: () => Promise.resolve() },
-      hasher: createHasher(argon2, { secrets: [passwordSecret], random: systemRandom }),
-      passwordPolicy: createPasswordPolicy(config, ''),
-      macKeys: [refreshMac],
-      opaqueKeys: [opaque],
-      feed: createRevocationFeed({ store, clock: systemClock, ...config.store, windowMs: 360_000 }),
-    })
-    return { app, store }
+    const hasher = createHasher(argon2, { secrets: [systemRandom.bytes(32)], random: systemRandom })
+    return { app: createApp({ ...parts, store, hasher }), store }
   }
 
   /** Names to sign in under: each is tried once, so that no throttle comes in between. */

@@ -103,7 +103,7 @@ export const requestPlans: fc.Arbitrary<RequestPlan> = fc.record({
 
 /** What makes a request a good one: values that mean something, by the name of the field, and headers by the scheme. */
 export interface Known {
-  readonly values: Readonly<Record<string, string>>
+  readonly values: Readonly<Record<string, unknown>>
   readonly credentials: Readonly<Record<string, Record<string, string>>>
 }
 
@@ -116,7 +116,10 @@ export function makeRequest(
   const { parameters, requestBody } = operation
   const [media = '', described] = Object.entries(requestBody?.content ?? {})[0] ?? []
   const given = described ? fieldsOf(described.schema, plan, known) : {}
-  const valueOf = (name: string, at: number) => (at === plan.madeUp ? plan.text : (known.values[name] ?? plan.text))
+  const valueOf = (name: string, at: number) => {
+    const value = known.values[name]
+    return at === plan.madeUp || typeof value !== 'string' ? plan.text : value
+  }
   const query = new URLSearchParams()
   const headers = new Headers({ Accept: plan.accept, ...credentialsOf(operation, plan, known) })
   let path = operation.path

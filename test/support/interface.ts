@@ -44,7 +44,7 @@ export function readInterface(document: unknown): Interface {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, described]) => Object.assign(described, { path, method })),
   )
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'date-time': true } })
   ajv.addSchema(schema.parse(closed(document)), 'document')
 
   function flawsOfValue(pointer: string, value: unknown): string[] {
