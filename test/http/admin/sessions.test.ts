@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { createAdministrator } from '../../support/administrator.ts'
 import { apiSecret, startStack, type Stack } from '../../support/stack.ts'
 import { basic, bearer, bodyOf, createUser, form, refusal } from '../../support/user.ts'
@@ -101,6 +102,31 @@ describe('the end of every session of everyone', () => {
       expect(await isLive(access_token)).toEqual([true, true])
       await user.refreshed(refresh_token)
     }
+  })
+
+  it('is told to verifiers in the feed, as JSON and as events: one entry for each bucket', async () => {
+    const administrator = await createAdministrator(stack)
+    const beforeMs = stack.nowMs()
+    await administrator.done('DELETE', '/sessions', { everyone: true })
+    const entry = z.object({ kind: z.string(), id: z.string(), exp: z.number(), before: z.number().optional() })
+    const page = z.object({ entries: z.array(entry), cursor: z.string() })
+    const ends = ({ entries }: z.infer<typeof page>) => entries.filter(({ kind }) => kind === 'all')
+    await stack.advanceClock(1000)
+    const headers = basic('api', apiSecret)
+    const told = page.parse(await (await stack.request('/v1/revocations', { headers })).json())
+    const last = ends(told).slice(-1)[0]
+    const same = ends(told).filter(({ id }) => id === last?.id)
+    expect(same).toHaveLength(4)
+    for (const { id, exp, before = 0 } of same) {
+      expect(id).toMatch(/^[\w-]{8}$/)
+      expect(before).toBeGreaterThanOrEqual(Math.floor(beforeMs / 1000))
+      expect(exp).toBeGreaterThan(before + 300)
+    }
+    const events = await stack.request('/v1/revocations', { headers: { ...headers, Accept: 'text/event-stream' } })
+    const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader()
+    const { value = '' } = (await reader?.read()) ?? {}
+    await reader?.cancel()
+    expect(value).toContain(JSON.stringify(same[0]))
   })
 
   it('is demanded in so many words', async () => {
