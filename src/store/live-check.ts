@@ -32,8 +32,8 @@ export interface LiveCheck {
   check(token: CheckedToken, demand: { readonly fresh: boolean }): Promise<LiveCheckAnswer>
   /** Drops what is remembered of a user, because this isolate has just ended a session of theirs, or heard that one is gone. */
   forget(userId: string): void
-  /** Drops all that is remembered. */
-  forgetAll(): void
+  /** Drops what is remembered of everybody, because every session of everyone has just been ended here. */
+  forgetEveryone(): void
 }
 
 /** About 4 MB of memory at most. */
@@ -96,7 +96,7 @@ export function createLiveCheck({
       users.delete(userId)
     },
 
-    forgetAll() {
+    forgetEveryone() {
       users.clear()
     },
   }

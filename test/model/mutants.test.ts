@@ -126,6 +126,14 @@ const mutants: readonly Mutant[] = [
     promise: /^no token is issued on absence/,
   },
   {
+    mistake: 'a session of another epoch is refreshed',
+    script: 'rotate',
+    written: 'if is_session(session) and session.epoch == record.epoch then',
+    instead: 'if is_session(session) then',
+    story: 'a client, a login on a phone, the end of every session',
+    promise: neverAgain,
+  },
+  {
     mistake: 'a login keeps the older session',
     script: 'openSession',
     written: 'while #kept >= limit do',

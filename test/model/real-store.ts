@@ -17,6 +17,8 @@ export interface Stored {
   /** The sessions whose access token is denied on its own. */
   readonly denied: readonly Sid[]
   readonly hasAccount: boolean
+  /** The bucket's; null at first, and when it is lost. */
+  readonly epoch: string | null
 }
 
 /** One call of the port. Every session has one access token that is ever shown. */
@@ -52,8 +54,6 @@ export interface RealStore {
 
 /** As many as there are buckets: each user has a feed of their own, and all are asked at once. */
 const LANES = 16
-/** As the first sign-in sets it, from its sid. No move of the model ends every session of everyone, so it stays. */
-const EPOCH = '0'.repeat(8)
 /** All times of the model are multiples of it, so that the store's own clock may run on for as long unnoticed. */
 export const TICK_MS = 5000
 
@@ -84,8 +84,8 @@ export async function createRealStore(
 }
 
 /** Two calls with the same key are the same call on the same bytes. */
-function keyOf({ record, denied, hasAccount }: Stored, call: StoreCall): string {
-  return [record, hasAccount, ...denied, ...Object.values(call)].join('|')
+function keyOf({ record, denied, hasAccount, epoch }: Stored, call: StoreCall): string {
+  return [record, hasAccount, epoch, ...denied, ...Object.values(call)].join('|')
 }
 
 /** A user in each bucket. */
@@ -112,22 +112,22 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   const { userId } = account
   const key = keys.session(userId)
   const feed = keys.feed(userId)
+  const epochKey = keys.epoch(userId)
   const accountKey = await keys.account(account.username)
   const denials = allSids.map((sid) => keys.denial(userId, jtiOf(sid)))
 
-  const before = direct
-    .pipeline()
-    .del(key, feed, accountKey, ...denials)
-    .set(keys.epoch(userId), EPOCH)
+  const before = direct.pipeline().del(key, feed, accountKey, epochKey, ...denials)
   if (stored.record !== null) before.set(key, stored.record)
+  if (stored.epoch !== null) before.set(epochKey, stored.epoch)
   if (stored.hasAccount) before.set(accountKey, writeAccount(account))
   for (const sid of stored.denied) before.set(keys.denial(userId, jtiOf(sid)), '1')
   await before.exec()
 
   const answer = await answerOf(store, account, call)
 
-  const [record, ttl, entries, ...denied] = await Promise.all([
+  const [record, epoch, ttl, entries, ...denied] = await Promise.all([
     direct.get(key),
+    direct.get(epochKey),
     direct.pttl(key),
     direct.xrange(feed, '-', '+'),
     ...denials.map((denial) => direct.exists(denial)),
@@ -135,7 +135,12 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   if (record !== null && record !== stored.record && ttl < 0) throw new Error('a record was stored without an expiry')
   return {
     answer,
-    stored: { record, denied: allSids.filter((_, place) => denied[place] === 1), hasAccount: stored.hasAccount },
+    stored: {
+      record,
+      denied: allSids.filter((_, place) => denied[place] === 1),
+      hasAccount: stored.hasAccount,
+      epoch,
+    },
     ttlMs: ttl < 0 ? undefined : Math.ceil(ttl / TICK_MS) * TICK_MS,
     announced: entries.map(([, [, kind, , id]]) => `${kind === 'jti' ? 'jti ' : ''}${id?.at(-1)}`),
   }
@@ -167,9 +172,9 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
   }
 }
 
-/** An id as long as a real one, that ends in the session's letter. */
+/** An id as long as a real one, of the session's letter, so that no two begin alike. */
 function idOf(sid: Sid): string {
-  return sid.padStart(22, '0')
+  return sid.repeat(22)
 }
 
 function jtiOf(sid: Sid): string {

@@ -109,7 +109,7 @@ export function endEveryoneEndpoint(parts: Parts) {
     try {
       await store.endEveryone({ epoch: mintId(random).slice(0, EPOCH_LENGTH), nowMs: clock.nowMs(), actor })
     } finally {
-      liveCheck.forgetAll()
+      liveCheck.forgetEveryone()
     }
     c.get('log').event('everyone.ended', { by: actor.by })
     return c.body(null, 204)
