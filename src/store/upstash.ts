@@ -4,8 +4,9 @@ import type { Config } from '../config.ts'
 import { failed, ok, StoreUnavailable } from '../failure.ts'
 import { createKeyNames } from './keys.ts'
 import { createResilience } from './resilience.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, listLive, writeAccount } from './schema.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
+import { createSharedCheck } from './shared-check.ts'
 import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
 import { createUpstashClient } from './upstash-client.ts'
@@ -40,7 +41,7 @@ const passwordReply = z.union([
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone', 'foreign'])
 const createReply = z.enum(['created', 'taken'])
-const checkReply = z.tuple([z.string().nullable(), z.string().nullable()])
+const manyReply = z.array(z.string().nullable())
 const textReply = z.string()
 const getReply = z.string().nullable()
 
@@ -67,12 +68,15 @@ export function createUpstashStore(config: StoreConfig): Store {
   const openSession = script(scripts.openSession, openReply, { once: true })
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
-  const check = script(scripts.check, checkReply)
+  const check = script(scripts.check, manyReply)
   const readFeed = script(scripts.readFeed, page)
   const endOthers = script(scripts.endOthers, z.array(z.string()))
   const denyToken = script(scripts.denyToken, denyReply)
   const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
+
+  const readMany = async (names: string[]) =>
+    checkReads === 'primary' ? check(names, []) : readReply(manyReply, await guarded(() => redis.mget(...names)))
 
   return {
     async findAccount(username) {
@@ -177,14 +181,7 @@ export function createUpstashStore(config: StoreConfig): Store {
         [sid, clientId, jti, expMs, nowMs, feedMs],
       ),
 
-    async check({ userId, sid, jti, nowMs }) {
-      const both = [keys.session(userId), keys.denial(userId, jti)]
-      const [record, denial] =
-        checkReads === 'primary'
-          ? await check(both, [])
-          : readReply(checkReply, await guarded(() => redis.mget(...both)))
-      return denial === null ? findLive(record, { sid, nowMs, idleMs }) : { status: 'denied' }
-    },
+    check: createSharedCheck({ keys, readMany, idleMs, timeoutMs }),
 
     async readFeed(places) {
       const args = (bucket: number) => [places[bucket] ?? FEED_START, String(pageLimit)]
