@@ -40,6 +40,8 @@ export interface Config {
   readonly replayWindowSeconds: number
   readonly checkCacheSeconds: number
   readonly checkStaleSeconds: number
+  /** The audit trail: how many events of it each bucket keeps, and how much of the addresses that they came from. */
+  readonly audit: { readonly events: number; readonly address: 'truncated' | 'full' | 'off' }
 }
 
 /** The configuration, or everything that is wrong with it, one sentence each. */
@@ -116,6 +118,8 @@ const environment = z
     CHECK_READS: z.enum(['nearest', 'primary']).default('nearest'),
     CHECK_CACHE_SECONDS: whole(0, 60, 1),
     CHECK_STALE_SECONDS: whole(0, 300, 30),
+    AUDIT_EVENTS: whole(1000, 1_000_000, 10_000),
+    AUDIT_ADDRESS: z.enum(['truncated', 'full', 'off']).default('truncated'),
   })
   .superRefine((env, ctx) => {
     const problem = (name: string, message: string) => ctx.addIssue({ code: 'custom', path: [name], message })
@@ -153,6 +157,7 @@ const environment = z
     replayWindowSeconds: env.REPLAY_WINDOW_SECONDS,
     checkCacheSeconds: env.CHECK_CACHE_SECONDS,
     checkStaleSeconds: env.CHECK_STALE_SECONDS,
+    audit: { events: env.AUDIT_EVENTS, address: env.AUDIT_ADDRESS },
   }))
 
 /** The names of all variables and secrets, in the order of `wrangler.toml`. */

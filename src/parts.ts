@@ -64,6 +64,7 @@ export async function createParts(config: Config, clock: Clock, assets?: Assets)
       seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
       signingAlg: config.signingAlg,
       times: ringTimes(config),
+      actor: { by: 'latchkey', from: '', requestId: '' },
       clock,
       log,
     }),

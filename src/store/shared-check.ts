@@ -19,10 +19,13 @@ export function createSharedCheck({ keys, readMany, idleMs, timeoutMs }: CheckPa
   const keysOf = ({ userId, jti }: Token) => [keys.session(userId), keys.denial(userId, jti)]
 
   async function checkAll(tokens: readonly Token[]): Promise<readonly CheckedSession[]> {
-    const found = await readMany(tokens.flatMap(keysOf))
+    const [first] = tokens
+    if (!first) return []
+    // One bucket has one epoch.
+    const [epoch = null, ...found] = await readMany([keys.epoch(first.userId), ...tokens.flatMap(keysOf)])
     return tokens.map((token, i) => {
-      const [record = null, denial = ''] = found.slice(2 * i)
-      return denial === null ? findLive(record, { ...token, idleMs }) : { status: 'denied' }
+      const [record = null, denial] = [found[2 * i], found[2 * i + 1]]
+      return denial === null ? findLive({ record, epoch }, { ...token, idleMs }) : { status: 'denied' }
     })
   }
 

@@ -118,7 +118,8 @@ const mutants: readonly Mutant[] = [
     instead: `local session = find(record, sid)
       if not session and #record.sessions == 0 then
         session = { sid = sid, digest = digest, client = 'app', gen = string.format('%010d', generation),
-          attempt = attempt, auth = now_ms, used = now_ms, ends = now_ms + idle_ms }
+          attempt = attempt, auth = now_ms, used = now_ms, ends = now_ms + idle_ms,
+          device = '', epoch = record.epoch, amr = '' }
         record.sessions[1] = session
       end`,
     story: 'a client, a login on a phone, lost and damaged records',
@@ -135,7 +136,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a login does not say which session it ended',
     script: 'openSession',
-    written: 'announce_end(KEYS[2], ended, now_ms, window_ms)',
+    written: 'announce_end(KEYS[3], ended, now_ms, window_ms)',
     instead: '',
     story: 'two tabs, a login on a phone, a thief',
     promise: inTheFeed,
@@ -175,7 +176,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a logout is not announced',
     script: 'endSession',
-    written: 'announce_end(KEYS[2], session, now_ms, window_ms)',
+    written: 'announce_end(KEYS[3], session, now_ms, window_ms)',
     instead: '',
     story: 'two tabs, a logout in one of them',
     promise: inTheFeed,

@@ -6,6 +6,7 @@
  */
 import { writeAccount } from '../../src/store/schema.ts'
 import type { Account, Store } from '../../src/store/store.ts'
+import { actor } from '../support/actor.ts'
 import { storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
 export type Sid = 'A' | 'B' | 'C'
@@ -51,6 +52,8 @@ export interface RealStore {
 
 /** As many as there are buckets: each user has a feed of their own, and all are asked at once. */
 const LANES = 16
+/** As the first sign-in sets it, from its sid. No move of the model ends every session of everyone, so it stays. */
+const EPOCH = '0'.repeat(8)
 /** All times of the model are multiples of it, so that the store's own clock may run on for as long unnoticed. */
 export const TICK_MS = 5000
 
@@ -112,7 +115,10 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   const accountKey = await keys.account(account.username)
   const denials = allSids.map((sid) => keys.denial(userId, jtiOf(sid)))
 
-  const before = direct.pipeline().del(key, feed, accountKey, ...denials)
+  const before = direct
+    .pipeline()
+    .del(key, feed, accountKey, ...denials)
+    .set(keys.epoch(userId), EPOCH)
   if (stored.record !== null) before.set(key, stored.record)
   if (stored.hasAccount) before.set(accountKey, writeAccount(account))
   for (const sid of stored.denied) before.set(keys.denial(userId, jtiOf(sid)), '1')
@@ -142,17 +148,18 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
   const sid = idOf(letter)
   switch (call.verb) {
     case 'open':
-      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs })).status
+      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs, actor }))
+        .status
     case 'rotate': {
       const { generation, attempt, clientId } = call
       const turn = { userId, sid, generation, familyDigest: sid, clientIds: [clientId], nowMs }
-      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.') })
+      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.'), actor })
       return result.ok ? result.value.how : result.failure.reason
     }
     case 'end':
       return call.by === 'refresh token'
-        ? store.endSession({ userId, sid, familyDigest: sid, nowMs })
-        : store.endSession({ userId, sid, accessToken: { jti: jtiOf(letter), expMs: nowMs + 300_000 }, nowMs })
+        ? store.endSession({ userId, sid, familyDigest: sid, nowMs, actor })
+        : store.endSession({ userId, sid, accessToken: { jti: jtiOf(letter), expMs: nowMs + 300_000 }, nowMs, actor })
     case 'check':
       return (await store.check({ userId, sid, jti: jtiOf(letter), nowMs })).status
     default:

@@ -9,6 +9,7 @@ import { createUpstashStore } from '../../src/store/upstash.ts'
 import { ringTimes, type RingTools } from '../../src/tokens/key-changes.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { startWorkerd } from '../../src/local/workerd-process.ts'
+import { actor } from './actor.ts'
 import { startTestBridge, startTestRedis } from './redis.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
@@ -172,6 +173,7 @@ async function operatorOf(variables: Readonly<Record<string, string>>): Promise<
     seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
     signingAlg: config.signingAlg,
     times: ringTimes(config),
+    actor,
   }
 }
 

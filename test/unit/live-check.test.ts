@@ -3,7 +3,7 @@ import { StoreUnavailable } from '../../src/failure.ts'
 import { createLiveCheck } from '../../src/store/live-check.ts'
 import type { CheckedSession } from '../../src/store/store.ts'
 
-const session = { clientId: 'app', roles: '', authAtMs: 1_800_000_000_000 }
+const session = { clientId: 'app', roles: '', amr: '', authAtMs: 1_800_000_000_000 }
 const token = { userId: 'u', sid: 's', jti: 'j' }
 
 /** A live check over a store whose answers the test gives, one by one. */
