@@ -20,6 +20,7 @@ const rotateReply = z.union([
     ...([z.string(), z.string(), z.coerce.number(), z.coerce.number(), z.string(), z.string()] as const),
   ]),
   z.tuple([z.enum(['reused', 'superseded', 'unknown', 'expired', 'foreign'])]),
+  z.tuple([z.literal('wait'), z.coerce.number()]),
 ])
 const beginReply = z.tuple([
   z.tuple([z.string().nullable(), z.string().nullable()]),
@@ -47,6 +48,8 @@ export function createUpstashStore(config: StoreConfig): Store {
   const pageLimit = Math.ceil(FEED_PAGE_LIMIT / buckets)
   const page = feedPage(pageLimit)
   const sessionLimits = [config.sessionsPerUser, feedMs]
+  const { refreshesPerMinute } = config
+  const paceMs = refreshesPerMinute === 0 ? 0 : Math.round(60_000 / refreshesPerMinute)
 
   const changePassword = script(scripts.changePassword, passwordReply)
   // Between two tries another sign-in may have ended the session, and the second would open it again.
@@ -137,10 +140,12 @@ export function createUpstashStore(config: StoreConfig): Store {
     },
 
     async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs, actor }) {
-      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits]
+      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits, paceMs]
       const held = [sid, generation, familyDigest, attemptDigest, clientIds.join(' ')]
       const reply = await rotate(keys.sessionKeys(userId), [...held, nowMs, ...window, ...trail(actor, userId)])
       if (reply.length === 1) return failed({ reason: reply[0] })
+      if (reply.length === 2)
+        return failed({ reason: 'too_many_attempts', retryAfterSeconds: Math.ceil(reply[1] / 1000) })
       const [how, clientId, roles, authAtMs, lastsUntilMs, subject, amr] = reply
       const grant: SessionGrant = {
         clientId,
