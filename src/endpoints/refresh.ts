@@ -105,7 +105,7 @@ export async function refresh(parts: Parts, exchange: Exchange): Promise<Result<
   if (!turn.ok) {
     const { reason } = turn.failure
     // This isolate has just heard that the session is not there: it must not answer for it from memory.
-    if (reason !== 'foreign') liveCheck.forget(userId)
+    if (reason !== 'foreign' && reason !== 'too_many_attempts') liveCheck.forget(userId)
     log.event(reason === 'reused' ? 'refresh.reused' : 'refresh.refused', { ...session, detail: reason })
     return turn
   }

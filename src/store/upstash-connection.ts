@@ -9,7 +9,14 @@ import { createUpstashClient } from './upstash-client.ts'
 
 export type StoreConfig = Pick<
   Config,
-  'store' | 'sessionsPerUser' | 'idleSeconds' | 'absoluteSeconds' | 'replayWindowSeconds' | 'accessTtlSeconds' | 'audit'
+  | 'store'
+  | 'sessionsPerUser'
+  | 'idleSeconds'
+  | 'absoluteSeconds'
+  | 'replayWindowSeconds'
+  | 'refreshesPerMinute'
+  | 'accessTtlSeconds'
+  | 'audit'
 >
 
 type Redis = ReturnType<typeof createUpstashClient>
