@@ -29,7 +29,15 @@ export const idempotencyParameter = {
   description: 'Fresh for each refresh, and the same until an answer arrives: then no lost answer signs anybody out.',
   schema: idempotencyKey,
 } as const
-export const refreshFailures = ['malformed', 'expired', 'superseded', 'unknown', 'reused', 'foreign'] as const
+export const refreshFailures = [
+  'malformed',
+  'expired',
+  'superseded',
+  'unknown',
+  'reused',
+  'too_many_attempts',
+  'foreign',
+] as const
 
 export const refreshOperation: Operation = {
   id: 'refresh',
@@ -129,7 +137,7 @@ export async function refresh(parts: Parts, exchange: Exchange): Promise<Result<
   if (!turn.ok) {
     const { reason } = turn.failure
     // This isolate has just heard that the session is not there: it must not answer for it from memory.
-    if (reason !== 'foreign') liveCheck.forget(userId)
+    if (reason !== 'foreign' && reason !== 'too_many_attempts') liveCheck.forget(userId)
     log.event(reason === 'reused' ? 'refresh.reused' : 'refresh.refused', { ...session, detail: reason })
     return turn
   }

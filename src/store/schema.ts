@@ -39,7 +39,7 @@ const [text, number] = [z.string(), z.number()]
 
 /** Its places are those of `FIELDS` in `record.lua`. */
 const storedSession = z
-  .tuple([text, text, text, text, text, number, number, number, text, text, text])
+  .tuple([text, text, text, text, text, number, number, number, text, text, text, text])
   .transform(([sid, , client, gen, , auth, used, ends, device, epoch, amr]) => {
     return { sid, client, gen, auth, used, ends, device, epoch, amr }
   })

@@ -6,7 +6,7 @@
  * takes silence for an answer.
  */
 import type { Config } from '../config.ts'
-import type { RefreshFailure, Result } from '../failure.ts'
+import type { RefreshFailure, Result, TooOften } from '../failure.ts'
 import type { Administration, Opened } from './administration.ts'
 import type { Actor } from './audit.ts'
 
@@ -200,7 +200,10 @@ export interface Store extends Administration {
   rotate(
     turn: Turn,
   ): Promise<
-    Result<{ readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant }, RefreshFailure>
+    Result<
+      { readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant },
+      RefreshFailure | TooOften
+    >
   >
   /**
    * A logout. `gone`: there was no such session any more, perhaps because the store was asked twice. `foreign`: it is another

@@ -15,6 +15,7 @@ export type StoreConfig = Pick<
   | 'idleSeconds'
   | 'absoluteSeconds'
   | 'replayWindowSeconds'
+  | 'refreshesPerMinute'
   | 'accessTtlSeconds'
   | 'audit'
 >

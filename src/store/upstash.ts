@@ -1,8 +1,9 @@
 /** The store on Upstash Redis, over its REST protocol. */
 import { z } from 'zod'
 import { failed, ok } from '../failure.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, listLive, writeAccount } from './schema.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
+import { createSharedCheck } from './shared-check.ts'
 import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
 import { administerUpstash } from './upstash-administration.ts'
@@ -21,6 +22,7 @@ const rotateReply = z.union([
     ...([z.string(), z.string(), z.coerce.number(), z.coerce.number(), z.string(), z.string()] as const),
   ]),
   z.tuple([z.enum(['reused', 'superseded', 'unknown', 'expired', 'foreign'])]),
+  z.tuple([z.literal('wait'), z.coerce.number()]),
 ])
 const beginReply = z.tuple([
   z.tuple([z.string().nullable(), z.string().nullable()]),
@@ -34,12 +36,12 @@ const passwordReply = z.union([
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone', 'foreign'])
 const createReply = z.enum(['created', 'taken'])
+const manyReply = z.array(z.string().nullable())
 const listReply = z.tuple([z.string().nullable(), z.string().nullable()])
-const checkReply = z.tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()])
 const getReply = z.string().nullable()
 
 export function createUpstashStore(config: StoreConfig): Store {
-  const { buckets, checkReads } = config.store
+  const { buckets, checkReads, timeoutMs } = config.store
   const connection = createUpstashConnection(config)
   const { keys, ask, script, trail } = connection
   const idleMs = config.idleSeconds * 1000
@@ -48,6 +50,8 @@ export function createUpstashStore(config: StoreConfig): Store {
   const pageLimit = Math.ceil(FEED_PAGE_LIMIT / buckets)
   const page = feedPage(pageLimit)
   const sessionLimits = [config.sessionsPerUser, feedMs]
+  const { refreshesPerMinute } = config
+  const paceMs = refreshesPerMinute === 0 ? 0 : Math.round(60_000 / refreshesPerMinute)
 
   const admit = script(scripts.admit, z.number())
   const changePassword = script(scripts.changePassword, passwordReply)
@@ -55,12 +59,15 @@ export function createUpstashStore(config: StoreConfig): Store {
   const openSession = script(scripts.openSession, openReply, { once: true })
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
-  const check = script(scripts.check, checkReply)
+  const check = script(scripts.check, manyReply)
   const readFeed = script(scripts.readFeed, page)
   const endOthers = script(scripts.endOthers, z.array(z.string()))
   const denyToken = script(scripts.denyToken, denyReply)
   const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, z.string())
+
+  const readMany = (names: string[]) =>
+    checkReads === 'primary' ? check(names, []) : ask(manyReply, (redis) => redis.mget(...names))
 
   return {
     ...administerUpstash(connection, config),
@@ -145,10 +152,12 @@ export function createUpstashStore(config: StoreConfig): Store {
     },
 
     async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs, actor }) {
-      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits]
+      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits, paceMs]
       const held = [sid, generation, familyDigest, attemptDigest, clientIds.join(' ')]
       const reply = await rotate(keys.sessionKeys(userId), [...held, nowMs, ...window, ...trail(actor, userId)])
       if (reply.length === 1) return failed({ reason: reply[0] })
+      if (reply.length === 2)
+        return failed({ reason: 'too_many_attempts', retryAfterSeconds: Math.ceil(reply[1] / 1000) })
       const [how, clientId, roles, authAtMs, lastsUntilMs, subject, amr] = reply
       const grant: SessionGrant = {
         clientId,
@@ -186,12 +195,7 @@ export function createUpstashStore(config: StoreConfig): Store {
         [sid, clientId, jti, expMs, nowMs, feedMs, ...trail(actor, userId)],
       ),
 
-    async check({ userId, sid, jti, nowMs }) {
-      const all = [keys.session(userId), keys.denial(userId, jti), keys.epoch(userId)]
-      const [record, denial, epoch] =
-        checkReads === 'primary' ? await check(all, []) : await ask(checkReply, (redis) => redis.mget(...all))
-      return denial === null ? findLive({ record, epoch }, { sid, nowMs, idleMs }) : { status: 'denied' }
-    },
+    check: createSharedCheck({ keys, readMany, idleMs, timeoutMs }),
 
     async readFeed(places) {
       const args = (bucket: number) => [places[bucket] ?? FEED_START, String(pageLimit)]

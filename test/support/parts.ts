@@ -8,6 +8,7 @@ import { createLiveCheck } from '../../src/store/live-check.ts'
 import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
+import { createCheckedTokens } from '../../src/tokens/checked-tokens.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { testConfig } from './stack.ts'
 
@@ -28,6 +29,7 @@ export async function testParts(): Promise<{ readonly parts: Parts; readonly log
     keyRing: { current: () => Promise.reject(new StoreUnavailable('no keys')), tend: () => Promise.resolve() },
     hasher: createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }),
     passwordPolicy: createPasswordPolicy(config, ''),
+    checkedTokens: createCheckedTokens(),
     macKeys: [refreshMac],
     opaqueKeys: [opaque],
     feed: createRevocationFeed({ store, clock: systemClock, ...config.store, windowMs: 360_000 }),

@@ -46,6 +46,7 @@ export const testVariables: Record<string, string> = {
   UPSTASH_REDIS_REST_TOKEN: 'unused',
   CLIENTS: JSON.stringify(clients),
   REGISTRATION: 'open',
+  REFRESHES_PER_MINUTE: '0',
 }
 
 /** The configuration of {@link testVariables}, with changes. @throws if it is refused */

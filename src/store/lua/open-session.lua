@@ -56,6 +56,7 @@ end
 kept[#kept + 1] = {
   sid = sid, digest = digest, client = client, gen = string.format('%010d', 0), attempt = NO_ATTEMPT,
   auth = now_ms, used = now_ms, ends = ends_ms, device = ARGV[11], epoch = epoch, amr = ARGV[14],
+  lead = '00000',
 }
 local sub = subject ~= '' and subject or nil
 save(KEYS[1], { roles = roles, sub = sub, sessions = kept }, now_ms, idle_ms)

@@ -1,6 +1,7 @@
 -- record: what all session scripts share; put in front of each of them by scripts.ts.
 --
--- A user's record is JSON: {roles, sessions: [[sid, digest, client, gen, attempt, auth, used, ends, device, epoch, amr]]}, and
+-- A user's record is JSON: {roles, sessions: [[sid, digest, client, gen, attempt, auth, used, ends, device, epoch, amr,
+-- lead]]}, and
 -- `sub` for somebody whom another login system has authenticated. A session is a list and not an object because names would
 -- be a quarter of its bytes; the scripts see it by these names:
 --   digest   of the family secret, base64url
@@ -9,10 +10,11 @@
 --   auth     when the user signed in, used: last rotation, ends: absolute expiry; milliseconds since the epoch
 --   device   what the user may call it, as in `Firefox on Linux`
 --   epoch    the bucket's epoch in which it was opened
+--   lead     how far its refreshes run ahead of the pace that is allowed, five decimal digits of milliseconds: see rotate.lua
 --   amr      how the user was authenticated, space-separated, '' where nobody said: RFC 8176
 --
 -- A bucket's epoch is a random id. All its sessions end when another is put in its place, and also if it is lost.
-local FIELDS = { 'sid', 'digest', 'client', 'gen', 'attempt', 'auth', 'used', 'ends', 'device', 'epoch', 'amr' }
+local FIELDS = { 'sid', 'digest', 'client', 'gen', 'attempt', 'auth', 'used', 'ends', 'device', 'epoch', 'amr', 'lead' }
 local NO_ATTEMPT = string.rep('-', 22)
 -- A session that was ended because of reuse stays as a mark, so that a repeated call is told of the reuse again.
 local REUSED = string.rep('-', 10)
@@ -32,7 +34,7 @@ end
 
 local function is_session(value)
   return type(value.gen) == 'string' and type(value.auth) == 'number'
-    and type(value.used) == 'number' and type(value.ends) == 'number' and type(value.epoch) == 'string'
+    and type(value.used) == 'number' and type(value.ends) == 'number' and type(value.epoch) == 'string' and tonumber(value.lead)
 end
 
 -- The record at `key`, with the sessions of the present epoch. Absent and unreadable are the same: no sessions, so everything is

@@ -1,14 +1,17 @@
 -- rotate: exchange a refresh token's generation for its successor. RFC 9700 section 4.14.2.
 -- KEYS[1] session record  KEYS[2] epoch  KEYS[3] revocation feed  KEYS[4] audit trail
 -- ARGV    sid, generation, family digest, attempt digest, clients allowed (space-separated),
---         now_ms, replay_ms, idle_ms, limit of sessions, window_ms, actor
+--         now_ms, replay_ms, idle_ms, limit of sessions, window_ms, pace_ms (how often a session may be refreshed in the long run;
+--         0 for any pace), actor
 -- returns {'rotated' | 'replayed' | 'recovered', client, roles, auth_ms, last_ms, subject ('' for none), amr}; the session ends at
 --         last_ms unless used
+--      or {'wait', ms}: it was refreshed too often lately, and nothing has changed
 --      or {'reused' | 'superseded' | 'unknown' | 'expired' | 'foreign'}
 -- Asked twice with the same attempt it answers `replayed`, or `reused` again, and changes nothing.
 local sid, generation, digest, attempt, clients = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local now_ms, replay_ms, idle_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local limit, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
+local pace_ms = tonumber(ARGV[11])
 
 local record = load(KEYS[1], KEYS[2])
 local session = find(record, sid)
@@ -42,6 +45,13 @@ if generation < current then
   save(KEYS[1], record, now_ms, idle_ms)
   return { 'reused' }
 end
+
+-- Only turns that change something count, by the generic cell rate algorithm (ITU-T I.371): each takes pace_ms, and they may run
+-- BURST_MS ahead of the clock.
+local BURST_MS = 30000
+local lead_ms = math.max(session.used + tonumber(session.lead) - now_ms, 0)
+if lead_ms > BURST_MS then return { 'wait', string.format('%.0f', lead_ms - BURST_MS) } end
+session.lead = string.format('%05d', math.min(lead_ms + pace_ms, 99999))
 
 -- A generation ahead of ours carries our MAC: the store lost a write that it had acknowledged. Catch up with it.
 session.gen = string.format('%010d', generation + 1)
