@@ -12,8 +12,8 @@ import { introspectEndpoint, introspectOperation } from './endpoints/introspect.
 import { jwksEndpoint, jwksOperation } from './endpoints/jwks.ts'
 import { loginEndpoint, loginOperation } from './endpoints/login.ts'
 import { logoutEndpoint, logoutOperation } from './endpoints/logout.ts'
-import { metadataEndpoint, metadataOperation } from './endpoints/metadata.ts'
-import { openapiEndpoint, openapiOperation } from './endpoints/openapi.ts'
+import { metadataEndpoint, metadataOperation, openidOperation } from './endpoints/metadata.ts'
+import { docsEndpoint, docsStyleEndpoint, openapiEndpoint, openapiOperation } from './endpoints/openapi.ts'
 import { PAGE_FILES, pageEndpoint } from './endpoints/page.ts'
 import { passwordEndpoint, passwordOperation } from './endpoints/password.ts'
 import { refreshEndpoint, refreshOperation } from './endpoints/refresh.ts'
@@ -40,8 +40,6 @@ import type { Parts } from './parts.ts'
 
 /** No call needs more: a password has at most 256 characters, a token a few hundred. */
 const BODY_LIMIT_BYTES = 16 * 1024
-/** One document at the places where OAuth and OpenID clients look for it. */
-const METADATA_PATHS = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
 
 export function createApp(parts: Parts): Hono<Env> {
   const app = new Hono<Env>()
@@ -74,8 +72,11 @@ export function createApp(parts: Parts): Hono<Env> {
   app.get('/v1/verify', describe(verifyOperation), verifyEndpoint(parts))
   app.all('/v1/verify', verifyEndpoint(parts))
   app.get('/.well-known/jwks.json', etag(), describe(jwksOperation), jwksEndpoint(parts))
-  for (const path of METADATA_PATHS) app.get(path, etag(), describe(metadataOperation), metadataEndpoint(parts))
+  app.get('/.well-known/oauth-authorization-server', etag(), describe(metadataOperation), metadataEndpoint(parts))
+  app.get('/.well-known/openid-configuration', etag(), describe(openidOperation), metadataEndpoint(parts))
   app.get('/openapi.json', etag(), describe(openapiOperation), openapiEndpoint(app, parts))
+  app.get('/docs', etag(), docsEndpoint(app, parts))
+  app.get('/docs.css', etag(), docsStyleEndpoint)
   addAdminRoutes(app, parts, limited)
   app.get('/healthz', describe(healthOperation), healthEndpoint)
   app.get('/readyz', describe(readyOperation), readyEndpoint(parts))

@@ -13,7 +13,10 @@ import type { Actor } from '../store/audit.ts'
 import { mintUserId } from '../store/keys.ts'
 import type { Account } from '../store/store.ts'
 
-const request = z.object({ username: z.string(), password: z.string() })
+const request = z.object({
+  username: z.string().describe('1 to 64 characters, whatever their case.'),
+  password: z.string().describe('At most 256 characters, and none that is easy to guess.'),
+})
 const answer = z.object({ user_id: z.string(), username: z.string().describe('As it is stored: in lower case.') })
 
 export const accountsOperation: Operation = {

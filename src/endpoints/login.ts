@@ -20,7 +20,11 @@ import type { Account } from '../store/store.ts'
 import { beginFamily, familyDigest } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
 
-const request = z.object({ username: z.string(), password: z.string(), client_id: z.string().optional() })
+const request = z.object({
+  username: z.string(),
+  password: z.string(),
+  client_id: z.string().optional().describe('The first client of the configuration, if there is none.'),
+})
 
 export const loginOperation: Operation = {
   id: 'signIn',

@@ -32,6 +32,12 @@ export const metadataOperation: Operation = {
   failures: [],
 }
 
+export const openidOperation: Operation = {
+  ...metadataOperation,
+  id: 'describeProvider',
+  summary: 'The same, where OpenID clients look for it',
+}
+
 /**
  * GET /.well-known/oauth-authorization-server and /.well-known/openid-configuration: what stock clients look for. RFC 8414.
  *

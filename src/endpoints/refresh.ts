@@ -18,7 +18,10 @@ import type { Actor } from '../store/audit.ts'
 import { familyDigest, mintId, parseRefreshToken } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
 
-const request = z.object({ refresh_token: z.string().optional(), client_id: z.string().optional() })
+const request = z.object({
+  refresh_token: z.string().optional().describe('Not from a browser, whose token is in its cookie.'),
+  client_id: z.string().optional().describe('Refuses the token if it is not of this client.'),
+})
 
 /** Makes a repeated call the same call: 1 to 255 visible characters of the client's choice. */
 const idempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/)

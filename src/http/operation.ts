@@ -160,13 +160,23 @@ function describeFailures({ json, form, failures }: Operation): ResponsesWithRes
         content: {
           [form ? 'application/json' : 'application/problem+json']: {
             schema: resolver(schema),
-            examples: Object.fromEntries(same.map(({ code, body }) => [code, { value: body }])),
+            examples: describeExamples(same),
           },
         },
       },
     ]
   })
   return Object.fromEntries(answers)
+}
+
+/** By code; where one code is told in several words, by code and number. What is told alike stands once. */
+function describeExamples(same: readonly Told[]) {
+  const distinct = [...new Map(same.map((told) => [JSON.stringify(told.body), told])).values()]
+  const named = distinct.map(({ code, body }, at) => {
+    const isFirst = distinct.findIndex((other) => other.code === code) === at
+    return [isFirst ? code : `${code}_${at}`, { value: body }]
+  })
+  return Object.fromEntries(named)
 }
 
 /** The headers of failures with the same status; required if none is without. */

@@ -118,14 +118,16 @@ describe('the document', () => {
     expect([again.status, await again.text()]).toEqual([304, ''])
   })
 
-  it('has every route, but for the files of the page', async () => {
+  it('has every route, but for the files of pages', async () => {
     const { parts } = await testParts()
-    const pages = new Set(PAGE_FILES.map(({ path }) => path))
+    const pages = new Set([...PAGE_FILES.map(({ path }) => path), '/docs', '/docs.css'])
     // Those for every method are middleware, what refuses other methods, and the gateway's, of which GET stands for all.
     const routes = createApp(parts).routes.filter(({ method, path }) => method !== 'ALL' && !pages.has(path))
     const named = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
     const found = described.operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
-    expect([...new Set(found)].toSorted()).toEqual([...new Set(named)].toSorted())
+    expect(found.toSorted()).toEqual([...new Set(named)].toSorted())
+    const ids = described.operations.map(({ operationId }) => operationId)
+    expect(new Set(ids).size).toBe(ids.length)
   })
 
   it('has examples that are as it says', () => {
@@ -136,6 +138,24 @@ describe('the document', () => {
             const pointer = ['', 'paths', path, method, 'responses', status, 'content', media, 'schema']
             expect(described.flawsOfValue(pointer.map(escapePointer).join('/'), value)).toEqual([])
           }
+  })
+})
+
+describe('the page of the document', () => {
+  it('is there without the page at /, may be kept, and may run nothing', async () => {
+    for (const path of ['/docs', '/docs.css']) {
+      const { status, headers } = await stack.request(path)
+      expect([status, headers.get('Cache-Control')]).toEqual([200, 'public, max-age=300'])
+      const again = await stack.request(path, { headers: { 'If-None-Match': headers.get('ETag') ?? '' } })
+      expect(again.status).toBe(304)
+    }
+    const page = await stack.request('/docs')
+    expect(page.headers.get('Content-Type')).toMatch(/^text\/html/)
+    expect(page.headers.get('Content-Security-Policy')).toMatch(/^default-src 'none'; style-src 'self';/)
+    expect(page.headers.get('Content-Security-Policy')).not.toMatch(/script-src|unsafe/)
+    const text = await page.text()
+    for (const { path, summary } of described.operations)
+      for (const shown of [path, summary]) expect(text).toContain(shown)
   })
 })
 
@@ -170,7 +190,6 @@ describe('every operation', () => {
 
   it('answers as described while the store is down', async () => {
     const known: Known[] = []
-    // One after the other: no isolate hashes so many passwords at once.
     for (const operation of described.operations) known.push(await knowFor(operation))
     stack.proxy.mode('refuse')
     onTestFinished(() => stack.proxy.mode('pass'))
