@@ -18,7 +18,8 @@ export interface Asked {
 
 /**
  * Who asks. `always`: introspection is how tokens are checked, so that each call is made. `fallback`: the feed cannot be
- * read, so introspection may be down too. `opaque`: the same once a call has failed.
+ * read, so introspection may be down too. `opaque`: the same once a call has failed; also for
+ * tokens of which the feed cannot tell.
  */
 export type Asker = 'always' | 'fallback' | 'opaque'
 

@@ -37,6 +37,8 @@ const TOKEN_LENGTH_LIMIT = 16_384
 const OPAQUE_TOKEN = /^at1\.[\w-]{94}$/
 /** Without a timer that reads the feed, a token waits for the poll that it has begun once the feed is so far behind. */
 const PROMISED_SECONDS = 2
+/** By how much the clocks of the issuer's servers may be apart: a token may be older than it says. */
+const ISSUER_CLOCKS_SECONDS = 5
 
 export function createRule({ settings, issuer, keys, remembered, feed }: RuleParts): Rule {
   const { clock, revocation, maxStalenessSeconds, toleranceSeconds } = settings
@@ -77,9 +79,12 @@ export function createRule({ settings, issuer, keys, remembered, feed }: RulePar
     if (followed.ageSeconds() > patienceSeconds) await followed.settled()
     const refusal = await findRefusal(presented)
     if (refusal) return refusal
+    const { claims } = presented.checked
+    // Issued just after every session of everyone had ended, or before by a clock ahead: only the issuer can tell.
+    if (followed.isOutdated(EVERYONE, claims.iat - ISSUER_CLOCKS_SECONDS)) return judgeByIssuer(presented, 'opaque')
     const stalenessSeconds = followed.ageSeconds()
     return stalenessSeconds <= maxStalenessSeconds
-      ? accepted(presented.checked.claims, 'feed', stalenessSeconds)
+      ? accepted(claims, 'feed', stalenessSeconds)
       : judgeByIssuer(presented, 'fallback')
   }
 

@@ -56,7 +56,7 @@ describe('a revocation', () => {
     for (const token of before) expect(await verify(token)).toMatchObject({ ok: true })
     issuer.time.advance(1500)
     for (let times = 0; times < 100; times++) issuer.endEveryone()
-    issuer.time.advance(1000)
+    issuer.time.advance(6000)
     const after = await issuer.sign()
     await verify(after)
     for (const token of before) expect(await verify(token)).toMatchObject({ ok: false, code: 'revoked', status: 401 })
@@ -69,6 +69,26 @@ describe('a revocation', () => {
     await verify(await issuer.sign())
     await verify(await issuer.sign())
     expect(verifier.state().feed?.entries).toBe(0)
+  })
+
+  it('of everyone leaves tokens of about that time to the issuer, which knows whether they are older than they say', async () => {
+    const { issuer, verify } = await follow()
+    await verify(await issuer.sign())
+    const nowSeconds = Math.floor(issuer.time.issuerMs / 1000)
+    const ahead = await issuer.sign({ iat: nowSeconds + 3 })
+    issuer.time.advance(500)
+    issuer.endEveryone()
+    issuer.time.advance(1000)
+    const after = await issuer.sign()
+    await verify(after)
+    expect(await verify(ahead)).toMatchObject({ ok: false, code: 'revoked' })
+    expect(await verify(after)).toMatchObject({ ok: true, checked: 'introspection' })
+    issuer.fault = 'feed'
+    issuer.time.advance(5000)
+    expect(await verify(after)).toMatchObject({ ok: true, checked: 'introspection' })
+    issuer.fault = 'refusing'
+    expect(await verify(after)).toMatchObject({ code: 'revocation_unknown', status: 503 })
+    expect(await verify(await issuer.sign())).toMatchObject({ ok: true, checked: 'feed' })
   })
 
   it('harms nobody else', async () => {

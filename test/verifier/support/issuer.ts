@@ -121,12 +121,12 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
       now: time.issuerMs / 1000,
     }
   }
-  const isRevoked = ({ sid, jti, kid, iat }: Record<string, unknown>) =>
+  const isRevoked = ({ sid, jti, kid, signedMs }: Record<string, unknown>) =>
     log.some(
-      ({ kind, id, before }) =>
+      ({ kind, id, before, atMs }) =>
         (kind === 'sid' && before === undefined && id === sid) ||
         (kind === 'jti' && id === jti) ||
-        (kind === 'all' && Number(iat) < Number(before)) ||
+        (kind === 'all' && Number(signedMs) < atMs) ||
         (kind === 'kid' && id === kid),
     )
 
@@ -190,7 +190,7 @@ export async function createTestIssuer(keys?: SigningKey[]): Promise<TestIssuer>
       const token = await new SignJWT(payload)
         .setProtectedHeader({ alg: by.alg, kid: by.kid, typ: 'at+jwt', ...header })
         .sign(by.privateKey)
-      introspectable.set(token, { ...payload, kid: by.kid })
+      introspectable.set(token, { ...payload, kid: by.kid, signedMs: time.issuerMs })
       return token
     },
     opaque: (token, claims = {}) => void introspectable.set(token, claimsOf(claims)),
