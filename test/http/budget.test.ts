@@ -1,5 +1,6 @@
 import { SignJWT, decodeJwt, generateKeyPair } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAdministrator } from '../support/administrator.ts'
 import { apiSecret, startStack, type Stack } from '../support/stack.ts'
 import { basic, bearer, createUser, form, json, password, type User } from '../support/user.ts'
 
@@ -85,6 +86,28 @@ describe('round trips to the store', () => {
     expect(await tripsOf(revoke(refresh_token), 200)).toEqual([['evalsha']])
     const unknown = form({ token: access_token }, basic('api', 'wrong'))
     expect(await tripsOf(() => stack.request('/oauth/introspect', unknown), 401)).toEqual([])
+  })
+
+  it('for administration: one to look at who asks, and one or two for what is asked', async () => {
+    const administrator = await createAdministrator(stack)
+    const call = (method: string, path: string, body?: unknown) => () => administrator.call(method, path, body)
+    // Warm: the script is in the store.
+    await call('DELETE', `/users/${user.id}/sessions`)()
+    const trips = await tripsOf(call('GET', `/users/${user.id}/sessions`), 200)
+    expect(trips).toEqual([['mget'], ['mget']])
+    expect(await tripsOf(call('GET', `/accounts/${user.id}`), 200)).toEqual([['mget'], ['get'], ['get']])
+    expect(await tripsOf(call('PATCH', `/accounts/${user.id}`, { status: 'active' }), 200)).toHaveLength(3)
+    expect(await tripsOf(call('DELETE', `/users/${user.id}/sessions`), 204)).toHaveLength(2)
+    expect(await tripsOf(call('GET', '/audit'), 200)).toHaveLength(2)
+    await administrator.login()
+    expect(await tripsOf(call('GET', '/audit'), 401)).toEqual([['mget']])
+  })
+
+  it('to open a session for another login system: one, and one to end it', async () => {
+    const post = (path: string) => () =>
+      stack.request(`/v1/admin/sessions${path}`, json({ subject: 'ada' }, basic('idp', apiSecret)))
+    expect(await tripsOf(post(''), 200)).toHaveLength(1)
+    expect(await tripsOf(post('/end'), 204)).toHaveLength(1)
   })
 
   it('for the key set and the metadata: none', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { startStack, stackForTest, testSecret } from '../support/stack.ts'
-import { bearer, createUser, json, password } from '../support/user.ts'
+import { createAdministrator } from '../support/administrator.ts'
+import { apiSecret, startStack, stackForTest, testSecret } from '../support/stack.ts'
+import { basic, bearer, createUser, json, password } from '../support/user.ts'
 
 describe('the log', () => {
   it('has one JSON line for each event, with its request, user and session', async () => {
@@ -53,7 +54,13 @@ describe('the log', () => {
     const planted = 'planted-password-value'
     const user = await createUser(stack)
     const tokens = await user.login()
-    const seen = [tokens.access_token, tokens.refresh_token, password, planted, testSecret, '$argon2id$']
+    const administrator = await createAdministrator(stack)
+    const seen = [tokens.access_token, tokens.refresh_token, password, planted, testSecret, '$argon2id$', apiSecret]
+    seen.push(administrator.accessToken)
+    for (const username of ['made', user.username])
+      await administrator.call('POST', '/accounts', { username, password: `${planted} long enough` })
+    for (const secret of [apiSecret, planted])
+      await stack.request('/v1/admin/sessions', json({ subject: 'ada' }, basic('idp', secret)))
     await stack.request('/v1/login', json({ username: planted, password: planted, client_id: 'app' }))
     await stack.request('/v1/login', json({ username: user.username, password: planted, client_id: planted }))
     await stack.request('/v1/accounts', json({ username: user.username, password: planted }))
