@@ -67,6 +67,7 @@ export async function createParts(config: Config, clock: Clock, assets?: Assets)
     }),
     hasher: createHasher(argon2Wasm, {
       secrets: [current.passwordSecret, ...previous.map(({ passwordSecret }) => passwordSecret)],
+      hashSeals: [current.hashSeal, ...previous.map(({ hashSeal }) => hashSeal)],
       random: systemRandom,
     }),
     passwordPolicy: createPasswordPolicy(config, commonPasswords),

@@ -12,7 +12,7 @@ import type { RefreshFailure, Result } from '../failure.ts'
 export interface Account {
   readonly userId: string
   readonly username: string
-  /** argon2id in PHC form. */
+  /** argon2id in PHC form; of an imported account another system's, sealed. */
   readonly hash: string
   /** `locked`: too many wrong passwords in a row. */
   readonly status: 'active' | 'disabled' | 'locked'
@@ -177,6 +177,11 @@ export interface Store {
    */
   failLogin(attempt: Attempt): Promise<{ readonly waitMs: number }>
   createAccount(account: Account): Promise<'created' | 'taken'>
+  /**
+   * Many in one trip, each on its own; together at most 10 MB. `created` also when that very user id was made before. `present`:
+   * the name is another user id's, with the same hash.
+   */
+  createAccounts(accounts: readonly Account[]): Promise<readonly ('created' | 'taken' | 'present')[]>
   /**
    * An administrator's change; the user's sessions follow in the same step, and verifiers hear of it. `ended` are the sessions
    * that a disabled account loses. Undefined if the account is no longer there under that name.

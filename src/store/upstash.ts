@@ -6,7 +6,7 @@ import { createKeyNames } from './keys.ts'
 import { createResilience } from './resilience.ts'
 import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, listLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
-import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
+import { FEED_START, feedWindowMs, type Account, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
 import { createUpstashClient } from './upstash-client.ts'
 
@@ -39,7 +39,7 @@ const passwordReply = z.union([
 ])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone', 'foreign'])
-const createReply = z.enum(['created', 'taken'])
+const createReply = z.enum(['created', 'taken', 'present'])
 const checkReply = z.tuple([z.string().nullable(), z.string().nullable()])
 const textReply = z.string()
 const getReply = z.string().nullable()
@@ -72,6 +72,7 @@ export function createUpstashStore(config: StoreConfig): Store {
   const endOthers = script(scripts.endOthers, z.array(z.string()))
   const denyToken = script(scripts.denyToken, denyReply)
   const createAccount = script(scripts.createAccount, createReply)
+  const creationKeys = async ({ username, userId }: Account) => [await keys.account(username), keys.username(userId)]
   const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
 
   return {
@@ -84,11 +85,19 @@ export function createUpstashStore(config: StoreConfig): Store {
     findUsername: async (userId) =>
       readReply(getReply, await guarded(() => redis.get(keys.username(userId)))) ?? undefined,
 
-    createAccount: async (account) =>
-      createAccount(
-        [await keys.account(account.username), keys.username(account.userId)],
-        [writeAccount(account), account.username],
-      ),
+    async createAccount(account) {
+      const outcome = await createAccount(await creationKeys(account), [writeAccount(account), account.username])
+      return outcome === 'created' ? outcome : 'taken'
+    },
+
+    async createAccounts(accounts) {
+      if (accounts.length === 0) return []
+      const keysOfAll = await Promise.all(accounts.map(creationKeys))
+      const pipeline = redis.pipeline()
+      for (const [i, account] of accounts.entries())
+        pipeline.eval(scripts.createAccount, keysOfAll[i] ?? [], [writeAccount(account), account.username])
+      return readReply(z.array(createReply).length(accounts.length), await guarded(() => pipeline.exec()))
+    },
 
     async beginLogin({ username, addressDigest, nowMs }) {
       const pipeline = redis.pipeline().mget(await keys.account(username), await keys.accountThrottle(username))
