@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mintUserId } from '../../src/store/keys.ts'
-import { FEED_START, type Store } from '../../src/store/store.ts'
+import { createKeyNames, mintUserId } from '../../src/store/keys.ts'
+import { FEED_START, type Account, type Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
 
@@ -74,5 +74,60 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
     const other = { ...account, userId: await mintUserId(systemRandom, account.username, buckets) }
     expect(await store.changeAccount({ account: other, status: 'disabled', nowMs: Date.now() })).toBeUndefined()
     expect((await store.findAccount(account.username))?.status).toBe('active')
+  })
+})
+
+describe.each(storeForms)('many accounts at once $name', ({ scriptForm, cluster, buckets }) => {
+  let started: TestStore
+  let store: Store
+  beforeAll(async () => {
+    started = await startTestStore({ scriptForm, cluster })
+    store = started.connect({ STORE_BUCKETS: String(buckets) })
+  })
+  afterAll(() => started.stop())
+
+  const account = async (username: string, hash: string): Promise<Account> => ({
+    userId: await mintUserId(systemRandom, username, buckets),
+    username,
+    hash,
+    status: 'active',
+    roles: '',
+    createdAtMs: 1_700_000_000_000,
+  })
+
+  it('are made in one trip, in their order, and each is told what became of it', async () => {
+    const [one, two, sameName, sameHash] = await Promise.all([
+      account('one', 'a'),
+      account('two', 'b'),
+      account('one', 'c'),
+      account('two', 'b'),
+    ])
+    started.storeRequests.splice(0)
+    expect(await store.createAccounts([one, two, sameName, sameHash])).toEqual([
+      'created',
+      'created',
+      'taken',
+      'present',
+    ])
+    expect(started.storeRequests).toHaveLength(1)
+    expect([await store.findAccount('one'), await store.findAccount('two')]).toEqual([one, two])
+    for (const { userId, username } of [one, two]) expect(await store.findUsername(userId)).toBe(username)
+    for (const { userId } of [sameName, sameHash]) expect(await store.findUsername(userId)).toBeUndefined()
+  })
+
+  it('are created again by their ids, and keep what has become of them meanwhile', async () => {
+    const both = [await account('three', 'a'), await account('four', 'a')] as const
+    expect(await store.createAccounts(both)).toEqual(['created', 'created'])
+    await store.changeAccount({ account: both[0], status: 'disabled', roles: 'teller', nowMs: 1 })
+    expect(await store.createAccounts(both)).toEqual(['created', 'created'])
+    expect(await store.findAccount('three')).toEqual({ ...both[0], status: 'disabled', roles: 'teller' })
+    expect(await store.createAccounts([])).toEqual([])
+  })
+
+  it('are taken by a value that cannot be read', async () => {
+    const unreadable = await account('five', 'a')
+    await started.direct.set(await createKeyNames(buckets).account('five'), 'not JSON')
+    expect(await store.createAccounts([unreadable])).toEqual(['taken'])
+    expect(await store.createAccount(unreadable)).toBe('taken')
   })
 })
