@@ -17,7 +17,7 @@ const pace = { full: { rounds: 7, ms: 700 }, quick: { rounds: 3, ms: 200 } }
 
 export async function runBench({ quick, items, signal, ...chosen }: BenchOptions): Promise<void> {
   const progress = createProgress(process.stderr)
-  const stage = createStage(progress.say)
+  const stage = createStage(progress.say, signal)
   const { rounds, ms } = { ...(quick ? pace.quick : pace.full), ...chosen }
   try {
     const rows = await measureAll({ stage, items, rounds, ms, onProgress: progress.show, signal })

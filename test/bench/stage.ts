@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { describeEnvironment } from '../../src/local/environment.ts'
 import { pickPorts } from '../../src/local/fleet/ports.ts'
 import { buildWorker, type WorkerBundle } from '../../src/local/worker-bundle.ts'
+import { installPeers, peersFolder } from './install-peers.ts'
 import { createOperator, type Operator } from './operator.ts'
 import { startPlace } from './places/place.ts'
 import { openWeb, type Web } from './web.ts'
@@ -45,8 +46,12 @@ export interface Stage {
   anotherLatchkey(store: StorePlace): Promise<Latchkey>
   /** Five processes behind a balancer, with a store of their own. */
   fleet(): Promise<Latchkey>
+  /** An alternative, on the shared store, in a database of its own. */
+  peer(name: PeerName): Promise<Web>
   /** The Worker that does one thing for each route. */
   limits(): Promise<Web>
+  /** What else is to be stopped in the end. */
+  atEnd(stop: () => Promise<unknown>): void
   /** Stops what was started, newest first. */
   stop(): Promise<void>
 }
@@ -56,11 +61,17 @@ const storeReady = z.object({ redisUrl: z.string(), url: z.string(), token: z.st
 const workerReady = z.object({ url: z.string(), pid: z.number() })
 const fleetReady = z.object({ url: z.string(), env: z.record(z.string(), z.string()) })
 
+const peerReady = z.object({ url: z.string() })
+
+/** Databases of the shared Redis. Latchkey's is 0. */
+export const peerDatabases = { 'better-auth': 1, 'oidc-provider': 2, openauth: 3, 'express-session': 4 } as const
+export type PeerName = keyof typeof peerDatabases
+
 /** What a script must do at least to be of any use: it reads its key. */
 const leastScript = "return redis.call('GET', KEYS[1])"
 const madeUp = () => randomBytes(32).toString('base64url')
 
-export function createStage(say: (line: string) => void): Stage {
+export function createStage(say: (line: string) => void, signal: AbortSignal): Stage {
   const stops: (() => Promise<unknown>)[] = []
 
   /** Starts it when it is first asked for; what was started is stopped in the end. */
@@ -91,6 +102,11 @@ export function createStage(say: (line: string) => void): Stage {
       say('Building the Worker…')
       return buildWorker(join(await folder(), 'latchkey'))
     }),
+    async peer(name) {
+      const peer = peers.get(name) ?? startPeer(name)
+      peers.set(name, peer)
+      return peer
+    },
     limits: once(async () => buildWorker(join(await folder(), 'limits'), ['test/workerd/limits-worker.ts'])),
   }
 
@@ -119,6 +135,17 @@ export function createStage(say: (line: string) => void): Stage {
     return { web: opened(workerUrl), env, operator: await createOperator(env), pid }
   }
   const latchkey = once(async () => anotherLatchkey(await store()))
+  const installed = once(() => installPeers(say, signal))
+
+  async function startPeer(name: PeerName): Promise<Web> {
+    await installed()
+    const { redisUrl } = await store()
+    const [port = 0] = await pickPorts(1)
+    const settings = { redisUrl: `${redisUrl}/${peerDatabases[name]}`, port }
+    const { url } = await startAt({ file: join(peersFolder, `${name}.ts`), settings, ready: peerReady })
+    return opened(url)
+  }
+  const peers = new Map<PeerName, Promise<Web>>()
 
   return {
     store,
@@ -132,6 +159,11 @@ export function createStage(say: (line: string) => void): Stage {
       const { url, env } = await startAt({ file: fileOf('fleet'), settings: { bundle }, ready: fleetReady })
       return { web: opened(url), env, operator: await createOperator(env) }
     }),
+    async peer(name) {
+      const peer = peers.get(name) ?? startPeer(name)
+      peers.set(name, peer)
+      return peer
+    },
     limits: once(async () => {
       const { url, token, direct } = await store()
       const [port = 0] = await pickPorts(1)
@@ -142,6 +174,7 @@ export function createStage(say: (line: string) => void): Stage {
       const worker = await startAt({ file: fileOf('worker'), settings, ready: workerReady })
       return opened(worker.url)
     }),
+    atEnd: (stop) => void stops.push(stop),
     async stop() {
       for (const each of stops.splice(0).toReversed()) await each().catch(() => undefined)
     },

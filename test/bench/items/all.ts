@@ -2,8 +2,10 @@
 import type { Item } from '../item.ts'
 import { fleet, latchkey } from './latchkey.ts'
 import { limits } from './limits.ts'
+import { peers } from './peers.ts'
+import { verifier } from './verifier.ts'
 
-export const items: readonly Item[] = [...limits, ...latchkey, ...fleet]
+export const items: readonly Item[] = [...limits, ...latchkey, ...verifier, ...fleet, ...peers]
 
 /** What `--only` may say. */
 export const words: readonly string[] = [...new Set(items.flatMap(({ tags }) => tags))]
