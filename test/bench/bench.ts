@@ -1,29 +1,82 @@
 /** One run of the benchmark. */
+import { costOf, measureOperations, measureSessions, type OperationCost } from './cost.ts'
+import { growthSizes, measureGrowth } from './growth.ts'
+import { installPeers } from './install-peers.ts'
 import type { Item } from './item.ts'
-import { createProgress } from './progress.ts'
-import { measureAll } from './rounds.ts'
-import { createStage } from './stage.ts'
-import { ratesTable, ratiosTable, toScreen } from './tables.ts'
+import { chooseItems, items as allItems, type Choice } from './items/all.ts'
+import { plotGrowth } from './plot.ts'
+import { computePrices } from './price.ts'
+import { createProgress, type Progress } from './progress.ts'
+import { tablesOf, writeResults, type Results } from './report.ts'
+import { measureAll, type RoundsOptions } from './rounds.ts'
+import { createStage, type Stage } from './stage.ts'
+import { toScreen } from './tables.ts'
+import { measureWorker } from './worker-cost.ts'
 
 export interface BenchOptions {
   readonly quick: boolean
   readonly rounds?: number
   readonly ms?: number
-  readonly items: readonly Item[]
+  /** What to measure; everything, and then it is written down, when nothing is chosen. */
+  readonly only?: Choice
   readonly signal: AbortSignal
 }
 
-const pace = { full: { rounds: 7, ms: 700 }, quick: { rounds: 3, ms: 200 } }
+const pace = { full: { rounds: 7, ms: 700 }, quick: { rounds: 3, ms: 150 } }
 
-export async function runBench({ quick, items, signal, ...chosen }: BenchOptions): Promise<void> {
+export async function runBench({ quick, only, signal, ...chosen }: BenchOptions): Promise<void> {
+  const beginMs = performance.now()
   const progress = createProgress(process.stderr)
   const stage = createStage(progress.say, signal)
   const { rounds, ms } = { ...(quick ? pace.quick : pace.full), ...chosen }
+  const options = { stage, rounds, ms, signal, onProgress: progress.show }
+  const has = (word: string) => only === undefined || only.includes(word)
   try {
-    const rows = await measureAll({ stage, items, rounds, ms, onProgress: progress.show, signal })
-    progress.say('')
-    for (const table of [ratesTable(rows), ratiosTable(rows)]) process.stdout.write(`${toScreen(table)}\n`)
+    const cost = has('cost') ? await measureCost(options) : undefined
+    const items = chooseItems(only)
+    const rows = items.length > 0 ? await measureAll({ ...options, items }) : []
+    const worker = has('worker') ? await measureWorker(options) : undefined
+    const sizes = quick ? growthSizes.quick : growthSizes.full
+    const growth = has('growth') ? await measureGrowth(sizes, options) : undefined
+    const results: Results = { rows, ...cost, ...(worker && { worker }), ...(growth && { growth }) }
+    progress.show('')
+    process.stdout.write(`${tablesOf(results).map(toScreen).join('\n')}\n`)
+    if (only !== undefined) return
+    await installPeers(progress.say, signal)
+    const minutes = (performance.now() - beginMs) / 60_000
+    const circumstances = { quick, rounds, ms, minutes, redisVersion: await redisVersionOf(stage) }
+    await writeResults(results, circumstances, growth && (await plotGrowth(growth)))
+    progress.say('Written to test/bench/RESULTS.md.')
   } finally {
     await stage.stop()
   }
+}
+
+/** First of all, since what runs beside it would be counted, too. */
+async function measureCost(options: Omit<RoundsOptions, 'items'> & { onProgress: Progress['show'] }) {
+  const { stage } = options
+  const costed = chooseItems(['latchkey', 'peers'])
+  const operations: OperationCost[] = await measureOperations({ ...options, items: costed })
+  const { operator } = await stage.latchkey()
+  const readFeed = async () => {
+    await operator.readFeed()
+    return 1
+  }
+  operations.push(await costOf('latchkey: reading the feed', { run: readFeed }, (await stage.store()).direct))
+  const sessions = await measureSessions(refreshItems(allItems), options)
+  return { operations, sessions, prices: computePrices(operations, sessions) }
+}
+
+/** By the name of the system that refreshes; that of the fleet is the same as that of one process. */
+function refreshItems(items: readonly Item[]): Map<string, Item> {
+  return new Map(
+    items
+      .filter(({ name, tags }) => name.endsWith(': refresh') && !tags.includes('fleet'))
+      .map((item) => [item.name.split(':')[0] ?? '', item]),
+  )
+}
+
+async function redisVersionOf(stage: Stage): Promise<string> {
+  const { direct } = await stage.store()
+  return /^redis_version:(\S+)/m.exec(await direct.info('server'))?.[1] ?? 'unknown'
 }

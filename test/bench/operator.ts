@@ -5,7 +5,7 @@ import { parseConfig, type Config } from '../../src/config.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
 import { createLog } from '../../src/log.ts'
 import { mintUserId } from '../../src/store/keys.ts'
-import type { Account } from '../../src/store/store.ts'
+import { FEED_START, type Account } from '../../src/store/store.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
 import { ringTimes } from '../../src/tokens/key-changes.ts'
@@ -23,6 +23,10 @@ export interface Operator {
   createAccounts(count: number): Promise<Account[]>
   /** Opens a session, which ends the account's earlier one. */
   signIn(account: Account): Promise<SessionTokens>
+  /** Opens a session of one's own making. */
+  open(account: Account, family: RefreshToken): Promise<void>
+  /** Reads on in the revocation feed, as a server does. */
+  readFeed(): Promise<void>
   /** Tokens of a session that may be in the store or not, as they are issued at a refresh. */
   issue(session: RefreshToken): Promise<SessionTokens>
   ring(): Promise<KeyRing>
@@ -45,6 +49,10 @@ export async function createOperator(env: Readonly<Record<string, string>>): Pro
   if (!hashed.ok) throw new Error('The password was not hashed.')
   const hash = hashed.value
 
+  // Read once now: thousands of tokens may be asked for at a time.
+  await source.current()
+  let places: string[] = []
+
   async function createAccount(): Promise<Account> {
     const username = `bench-${randomUUID()}`
     const userId = await mintUserId(systemRandom, username, config.store.buckets)
@@ -60,15 +68,24 @@ export async function createOperator(env: Readonly<Record<string, string>>): Pro
     return issueTokens(parts, { ring: await source.current(), grant, refreshToken, nowMs })
   }
 
+  async function open(account: Account, family: RefreshToken): Promise<void> {
+    const opening = { sid: family.sid, familyDigest: await familyDigest(family), device: 'Firefox on Linux' }
+    const opened = await store.openSession({ account, clientId, ...opening, nowMs: clock.nowMs() })
+    if (opened.status !== 'opened') throw new Error(`A session was not opened: ${opened.status}`)
+  }
+
   return {
     config,
     createAccounts: (count) => Promise.all(Array.from({ length: count }, createAccount)),
     async signIn(account) {
       const family = beginFamily(systemRandom, account.userId)
-      const opening = { sid: family.sid, familyDigest: await familyDigest(family), device: 'Firefox on Linux' }
-      const opened = await store.openSession({ account, clientId, ...opening, nowMs: clock.nowMs() })
-      if (opened.status !== 'opened') throw new Error(`A session was not opened: ${opened.status}`)
+      await open(account, family)
       return issue(family)
+    },
+    open,
+    async readFeed() {
+      const pages = await store.readFeed(places)
+      places = pages.map(({ entries }, bucket) => entries.at(-1)?.place ?? places[bucket] ?? FEED_START)
     },
     issue,
     ring: () => source.current(),

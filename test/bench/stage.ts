@@ -38,8 +38,8 @@ export interface Stage {
   store(): Promise<StorePlace>
   /** Another one, for what must not share it. */
   anotherStore(): Promise<StorePlace>
-  /** The production bundle, and that of `test/workerd/limits-worker.ts`. */
-  bundle(which: 'latchkey' | 'limits'): Promise<WorkerBundle>
+  /** The production bundle, and those of `test/workerd`. */
+  bundle(which: 'latchkey' | 'limits' | 'bare'): Promise<WorkerBundle>
   /** One process on the shared store. */
   latchkey(): Promise<Latchkey>
   /** One process on another store. */
@@ -97,17 +97,21 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
     stops.push(() => rm(made, { recursive: true, force: true }))
     return made
   })
+  async function buildTestWorker(name: string): Promise<WorkerBundle> {
+    return buildWorker(join(await folder(), name), [`test/workerd/${name}-worker.ts`])
+  }
   const bundles = {
     latchkey: once(async () => {
       say('Building the Worker…')
       return buildWorker(join(await folder(), 'latchkey'))
     }),
-    async peer(name) {
+    async peer(name: PeerName) {
       const peer = peers.get(name) ?? startPeer(name)
       peers.set(name, peer)
       return peer
     },
-    limits: once(async () => buildWorker(join(await folder(), 'limits'), ['test/workerd/limits-worker.ts'])),
+    limits: once(() => buildTestWorker('limits')),
+    bare: once(() => buildTestWorker('bare')),
   }
 
   async function anotherStore(): Promise<StorePlace> {
@@ -159,7 +163,7 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
       const { url, env } = await startAt({ file: fileOf('fleet'), settings: { bundle }, ready: fleetReady })
       return { web: opened(url), env, operator: await createOperator(env) }
     }),
-    async peer(name) {
+    async peer(name: PeerName) {
       const peer = peers.get(name) ?? startPeer(name)
       peers.set(name, peer)
       return peer

@@ -38,7 +38,7 @@ export function ratesTable(rows: readonly Row[]): TextTable {
 }
 
 /** Only what was measured can be compared. */
-export function ratiosTable(rows: readonly Row[]): TextTable {
+export function ratiosTable(rows: readonly Row[], which: readonly Comparison[] = comparisons): TextTable {
   const cell = ({ of, to, target }: Comparison, alone: boolean) => {
     const ratios = ratiosOf(rows, { of, to }, alone)
     if (ratios.length === 0) return ''
@@ -47,7 +47,7 @@ export function ratiosTable(rows: readonly Row[]): TextTable {
     const verdict = wanted === undefined ? '' : `, ${spread.middle >= wanted ? 'meets' : 'misses'} ${wanted}`
     return describeSpread(spread, ratio) + verdict
   }
-  const lines = comparisons.map((comparison) => [
+  const lines = which.map((comparison) => [
     comparison.of,
     comparison.to,
     cell(comparison, true),

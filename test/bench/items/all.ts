@@ -7,10 +7,16 @@ import { verifier } from './verifier.ts'
 
 export const items: readonly Item[] = [...limits, ...latchkey, ...verifier, ...fleet, ...peers]
 
-/** What `--only` may say. */
-export const words: readonly string[] = [...new Set(items.flatMap(({ tags }) => tags))]
+/** What is not a rate. */
+const others = ['cost', 'worker', 'growth']
 
-/** Those with one of the tags; all of them when none is asked for. */
-export function chooseItems(only?: readonly string[]): readonly Item[] {
+/** Words of {@link words}. */
+export type Choice = readonly string[]
+
+/** What `--only` may say. */
+export const words: readonly string[] = [...new Set([...items.flatMap(({ tags }) => tags), ...others])]
+
+/** Those with one of the tags; all of them when nothing is chosen. */
+export function chooseItems(only?: Choice): readonly Item[] {
   return only ? items.filter(({ tags }) => tags.some((tag) => only.includes(tag))) : items
 }
