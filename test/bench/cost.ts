@@ -30,6 +30,8 @@ export interface CostOptions {
 
 export const refreshCounts = [1, 10, 100, 1000] as const
 
+/** Enough stock for {@link operations}. */
+const costMs = 1000
 /** So many that what else goes on is lost in the mean. */
 const operations = 50
 /** Refreshes are five minutes apart where tokens live so long: what is gone by then does not add up. */
@@ -37,7 +39,7 @@ const betweenRefreshesMs = 300_000
 const forEver = -1
 /** What is not a session's own: accounts, and what they are found by. */
 const notOfSession = /^(account|username|throttle|keyring|feed|probe):/
-const ownCommands = ['info', 'scan', 'memory|usage', 'select', 'hello', 'auth', 'client|setinfo', 'ping']
+const ownCommands = new Set(['info', 'scan', 'memory|usage', 'select', 'hello', 'auth', 'client|setinfo', 'ping'])
 
 export async function measureOperations({ stage, items, onProgress, signal }: CostOptions): Promise<OperationCost[]> {
   const { direct } = await stage.store()
@@ -52,14 +54,14 @@ export async function measureOperations({ stage, items, onProgress, signal }: Co
 
 /** Of any one kind of operation, such as the reading of a feed. */
 export async function costOf(name: string, { run, refill }: Prepared, direct: Redis): Promise<OperationCost> {
-  await refill?.(1)
+  await refill?.({ callers: 1, ms: costMs })
   // Scripts are loaded, keys and connections made.
   await run(0)
   const idle = await counted(direct, async () => undefined)
   const busy = await counted(direct, async () => {
     for (let done = 0; done < operations; done++) if ((await run(0)) !== 1) throw new Error(`${name} ran out of stock`)
   })
-  const calls = [...busy.calls].filter(([command]) => !ownCommands.includes(command))
+  const calls = [...busy.calls].filter(([command]) => !ownCommands.has(command))
   const mean = (count: number) => count / operations
   return {
     name,

@@ -6,6 +6,7 @@ import { systemRandom } from '../../src/system.ts'
 import { beginFamily, type RefreshToken } from '../../src/tokens/refresh.ts'
 import type { Comparison } from './comparisons.ts'
 import type { Item } from './item.ts'
+import type { Round } from './measure.ts'
 import { measureAll, type Row, type RoundsOptions } from './rounds.ts'
 import type { Latchkey } from './stage.ts'
 
@@ -24,8 +25,8 @@ export interface Growth {
 
 export const growthSizes = { full: [1000, 100_000, 1_000_000], quick: [1000, 10_000, 100_000] } as const
 
-/** More than are used up in a round. */
-const stock = 3000
+/** More than are used up in a millisecond. */
+const stockPerMs = { alone: 2, together: 5 }
 const batch = 5000
 
 export function growthName(sessions: number, operation: string): string {
@@ -74,7 +75,8 @@ async function seed(latchkey: Latchkey, direct: Redis, { sessions, onProgress, s
   const family = beginFamily(systemRandom, account.userId)
   await operator.open(account, family)
   const key = keys.session(account.userId)
-  const [record = '', lifeMs] = [(await direct.get(key)) ?? '', await direct.pttl(key)]
+  const record = (await direct.get(key)) ?? ''
+  const lifeMs = await direct.pttl(key)
   const before = await usedBytes(direct)
   const session = (index: number) => {
     const id = createHash('sha256').update(`session ${index}`).digest()
@@ -107,12 +109,14 @@ function itemsOf(crowd: Crowd, { operator, web }: Latchkey): Item[] {
   const anyone = () => Math.floor(Math.random() * crowd.sessions)
 
   /** Tokens of sessions chosen at random, each session once. */
-  async function issueSome() {
+  async function issueSome({ callers, ms }: Round) {
+    const stock = Math.ceil(ms * (callers === 1 ? stockPerMs.alone : stockPerMs.together))
     const chosen = new Set(Array.from({ length: stock }, anyone))
     return Promise.all(
       [...chosen].map(async (index) => {
         const session = { ...crowd.session(index), generation: generations.get(index) ?? 0 }
-        return { index, ...(await operator.issue(session)) }
+        const { accessToken, refreshToken } = await operator.issue(session)
+        return { index, accessToken, refreshToken }
       }),
     )
   }
@@ -124,8 +128,8 @@ function itemsOf(crowd: Crowd, { operator, web }: Latchkey): Item[] {
       name: growthName(crowd.sessions, name),
       tags: ['growth'],
       prepare: async () => ({
-        async refill() {
-          tokens = await issueSome()
+        async refill(round) {
+          tokens = await issueSome(round)
         },
         async run() {
           const next = tokens.pop()

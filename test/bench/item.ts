@@ -1,4 +1,5 @@
 /** What is measured is one object for each item, in a list: see `items/`. */
+import type { Round } from './measure.ts'
 import type { Stage } from './stage.ts'
 
 export interface Item {
@@ -18,9 +19,9 @@ export interface Prepared {
    * to do it with.
    * @throws when it is not answered as it should be
    */
-  run(caller: number): Promise<number>
-  /** Fills up what `run` uses up, for a round of so many callers. Not measured. */
-  refill?(callers: number): Promise<void>
+  readonly run: (caller: number) => Promise<number>
+  /** Fills up what `run` uses up, before a round. Not measured. */
+  readonly refill?: (round: Round) => Promise<void>
 }
 
 export const usualCallers: readonly number[] = [1, 32]

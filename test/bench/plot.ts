@@ -20,6 +20,9 @@ function describe({ sizes, rows }: Growth): object {
   const sessions = sizes.map((size) => size.sessions.toLocaleString('en'))
   const lines = operationNames.flatMap((operation) =>
     [true, false].map((alone) => ({
+      type: 'line',
+      xAxisIndex: 0,
+      yAxisIndex: 0,
       name: `${operation}, ${alone ? '1 caller' : '32 callers'}`,
       data: sizes.map((size) => {
         const to = growthName(smallest?.sessions ?? 0, operation)
@@ -50,7 +53,7 @@ function describe({ sizes, rows }: Growth): object {
       { gridIndex: 1, min: 0 },
     ],
     series: [
-      ...lines.map((line) => ({ ...line, type: 'line', xAxisIndex: 0, yAxisIndex: 0 })),
+      ...lines,
       {
         type: 'bar',
         xAxisIndex: 1,

@@ -65,8 +65,9 @@ async function prepareAll({ stage, items, onProgress, signal }: RoundsOptions): 
 async function measureLane({ item, prepared, callers }: Lane, ms: number, signal: AbortSignal): Promise<number> {
   signal.throwIfAborted()
   try {
-    await prepared.refill?.(callers)
-    return await measure(prepared, { callers, ms })
+    const round = { callers, ms }
+    await prepared.refill?.(round)
+    return await measure(prepared, round)
   } catch (error) {
     throw new Error(
       `${item.name}, ${callersText(callers)}: ${error instanceof Error ? error.message : String(error)}`,

@@ -62,19 +62,14 @@ export function ratiosTable(rows: readonly Row[], which: readonly Comparison[] =
 
 /** By round. */
 export function ratiosOf(rows: readonly Row[], { of, to }: Comparison, alone: boolean): number[] {
-  const rates = (name: string) =>
-    rows.find((row) => row.name === name && row.alone === alone)?.rates ??
-    // What is measured with one caller only is the same for many.
-    rows.find((row) => row.name === name && row.alone && hasOneRow(rows, name))?.rates ??
-    []
-  const others = rates(to)
-  return rates(of).flatMap((each, round) => {
+  const ratesOf = (name: string) => rows.find((row) => row.name === name && row.alone === alone)?.rates
+  // What is measured with one caller only can do no more for many.
+  const others = ratesOf(to) ?? rows.find((row) => row.name === to)?.rates ?? []
+  return (ratesOf(of) ?? []).flatMap((each, round) => {
     const other = others[round]
     return other === undefined ? [] : [each / other]
   })
 }
-
-const hasOneRow = (rows: readonly Row[], name: string) => rows.filter((row) => row.name === name).length === 1
 
 export function describeSpread({ middle, low, high }: Spread, describe: (value: number) => string): string {
   return `${describe(middle)} (${describe(low)}–${describe(high)})`

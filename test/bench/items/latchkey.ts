@@ -1,6 +1,7 @@
 /** Latchkey's own operations, in one process and in the fleet: the same calls to either. */
 import { z } from 'zod'
 import { usualCallers, type Item, type Prepared } from '../item.ts'
+import type { Round } from '../measure.ts'
 import { clientId, password } from '../operator.ts'
 import type { Latchkey, Stage } from '../stage.ts'
 
@@ -81,12 +82,12 @@ const operations: readonly Operation[] = [
     name: 'logout',
     tags: ['logout'],
     async prepare({ operator, web }) {
-      const accounts = await operator.createAccounts(stockOf(32))
+      const accounts = await operator.createAccounts(mostStock)
       let stock: string[] = []
       return {
-        async refill(callers) {
+        async refill(round) {
           const signedIn = await Promise.all(
-            accounts.slice(0, stockOf(callers)).map((account) => operator.signIn(account)),
+            accounts.slice(0, stockOf(round)).map((account) => operator.signIn(account)),
           )
           stock = signedIn.map(({ refreshToken }) => refreshToken)
         },
@@ -130,9 +131,12 @@ const operations: readonly Operation[] = [
   },
 ]
 
-/** Sessions for one round of logouts: signing in takes longer than signing out, so no more than it needs. */
-export function stockOf(callers: number): number {
-  return callers === 1 ? 150 : 600
+/** Signing in takes longer than signing out: a round of logouts ends early rather than having more than this. */
+const mostStock = 800
+
+/** How many sessions a round of logouts may use up. */
+export function stockOf({ callers, ms }: Round): number {
+  return Math.min(mostStock, Math.ceil(ms * (callers === 1 ? 1 : 4)))
 }
 
 function itemsOf(system: string, tag: string, place: (stage: Stage) => Promise<Latchkey>): Item[] {

@@ -18,7 +18,7 @@ interface Held {
 export interface PeerSystem {
   readonly name: PeerName
   /** A new session of a new user, without a password hash. */
-  signIn(web: Web): Promise<Held>
+  readonly signIn: (web: Web) => Promise<Held>
   /** Uses the session once, and answers with what the caller holds from then on. */
   readonly operations: Readonly<Record<string, PeerOperation>>
 }
@@ -153,12 +153,12 @@ async function inChains(web: Web, { signIn }: PeerSystem, operation: PeerOperati
 
 /** Each call uses a session up. */
 function fromStock(web: Web, { signIn }: PeerSystem, operation: PeerOperation): Prepared {
-  let stock: Held[] = []
+  const stock: Held[] = []
   return {
-    async refill(callers) {
+    async refill(round) {
       // A few at a time: some of them make a key for each.
-      for (const missing = stockOf(callers); stock.length < missing;)
-        stock = [...stock, ...(await Promise.all(Array.from({ length: 32 }, () => signIn(web))))]
+      for (const missing = stockOf(round); stock.length < missing;)
+        stock.push(...(await Promise.all(Array.from({ length: 32 }, () => signIn(web)))))
     },
     async run() {
       const next = stock.pop()

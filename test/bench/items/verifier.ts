@@ -8,16 +8,16 @@ import type { Latchkey, Stage } from '../stage.ts'
 
 /** So many in one turn that the turn does not count. */
 const batch = 50
-/** More than are verified in a second. */
-const stock = 8000
+/** More than are verified in a millisecond. */
+const stockPerMs = 15
 
 /** Calls for as many fresh tokens as a round may need, made before it. */
 function eachOnce(latchkey: Latchkey, verify: (token: string) => Promise<unknown>): Prepared {
   const session = beginFamily(systemRandom, mintId(systemRandom))
   const tokens: string[] = []
   return {
-    async refill() {
-      while (tokens.length < stock) tokens.push((await latchkey.operator.issue(session)).accessToken)
+    async refill({ ms }) {
+      while (tokens.length < ms * stockPerMs) tokens.push((await latchkey.operator.issue(session)).accessToken)
     },
     async run() {
       const some = tokens.splice(-batch)

@@ -32,16 +32,15 @@ serve(async ({ redisUrl }) => {
   })
   app.post('/refresh', (request, response, next) => {
     const { user } = request.session
-    if (!user) return response.sendStatus(401)
     request.session.regenerate((error) => {
       if (error) return next(error)
       request.session.user = user
-      response.sendStatus(204)
+      return response.sendStatus(user ? 204 : 401)
     })
   })
   app.post('/logout', (request, response, next) => {
-    if (!request.session.user) return response.sendStatus(401)
-    request.session.destroy((error) => (error ? next(error) : response.sendStatus(204)))
+    const status = request.session.user ? 204 : 401
+    request.session.destroy((error) => (error ? next(error) : response.sendStatus(status)))
   })
   return createServer(app)
 })

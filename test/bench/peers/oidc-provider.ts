@@ -51,10 +51,11 @@ serve(async ({ redisUrl, url }) => {
   const answer = provider.callback()
   return createServer((request, response) => {
     const user = /^\/bench\/session\/([^/]+)$/.exec(request.url ?? '')?.[1]
-    if (user === undefined) return void answer(request, response)
-    openSession(user).then(
-      (tokens) => response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens)),
-      (error: unknown) => response.writeHead(500).end(String(error)),
-    )
+    if (user === undefined) void answer(request, response)
+    else
+      openSession(user).then(
+        (tokens) => response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens)),
+        (error: unknown) => response.writeHead(500).end(String(error)),
+      )
   })
 })

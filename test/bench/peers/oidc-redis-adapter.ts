@@ -1,23 +1,30 @@
 /** oidc-provider's adapter interface on Redis, with the commands of one call sent together. */
 import type { Redis } from 'ioredis'
-import type { Adapter, AdapterPayload } from 'oidc-provider'
 
 /** Kinds of token that end with their grant. */
 const grantable = new Set(['AccessToken', 'AuthorizationCode', 'RefreshToken', 'DeviceCode'])
 
-export function adapterFor(redis: Redis): (model: string) => Adapter {
+type Payload = Record<string, unknown>
+/** What of a payload it can be found by. */
+interface Indexed {
+  readonly grantId?: string
+  readonly uid?: string
+  readonly userCode?: string
+}
+
+export function adapterFor(redis: Redis) {
   const grantKey = (grantId: string) => `oidc:grant:${grantId}`
   const indexKey = (kind: string, value: string) => `oidc:${kind}:${value}`
 
-  return (model) => {
+  return (model: string) => {
     const keyOf = (id: string) => `oidc:${model}:${id}`
 
-    async function findByIndex(kind: string, value: string): Promise<AdapterPayload | undefined> {
+    async function findByIndex(kind: string, value: string): Promise<Payload | undefined> {
       const id = await redis.get(indexKey(kind, value))
       return id === null ? undefined : find(id)
     }
 
-    async function find(id: string): Promise<AdapterPayload | undefined> {
+    async function find(id: string): Promise<Payload | undefined> {
       const { payload, consumed } = await redis.hgetall(keyOf(id))
       if (payload === undefined) return undefined
       return { ...JSON.parse(payload), ...(consumed === undefined ? {} : { consumed: Number(consumed) }) }
@@ -25,10 +32,10 @@ export function adapterFor(redis: Redis): (model: string) => Adapter {
 
     return {
       find,
-      findByUid: (uid) => findByIndex('uid', uid),
-      findByUserCode: (userCode) => findByIndex('code', userCode),
+      findByUid: (uid: string) => findByIndex('uid', uid),
+      findByUserCode: (userCode: string) => findByIndex('code', userCode),
 
-      async upsert(id, payload, expiresIn) {
+      async upsert(id: string, payload: Payload & Indexed, expiresIn: number) {
         const batch = redis.multi().hset(keyOf(id), 'payload', JSON.stringify(payload))
         if (expiresIn) batch.expire(keyOf(id), expiresIn)
         const { grantId, uid, userCode } = payload
@@ -42,15 +49,15 @@ export function adapterFor(redis: Redis): (model: string) => Adapter {
         await batch.exec()
       },
 
-      async consume(id) {
+      async consume(id: string) {
         await redis.hset(keyOf(id), 'consumed', Math.floor(Date.now() / 1000))
       },
 
-      async destroy(id) {
+      async destroy(id: string) {
         await redis.del(keyOf(id))
       },
 
-      async revokeByGrantId(grantId) {
+      async revokeByGrantId(grantId: string) {
         const keys = await redis.smembers(grantKey(grantId))
         await redis.del(grantKey(grantId), ...keys)
       },
