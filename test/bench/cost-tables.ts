@@ -67,7 +67,7 @@ export function workerTable(cost: WorkerCost): TextTable {
 
 export function memoryTable({ sizes }: Growth): TextTable {
   return {
-    title: 'Memory of Redis',
+    title: 'Growth: memory of Redis',
     head: ['sessions', 'memory', 'bytes a session, all in all'],
     rows: sizes.map(({ sessions, bytes }) => [
       sessions.toLocaleString('en'),

@@ -1,6 +1,7 @@
 /** What an operation and a session cost the store, by what Redis itself counts. */
 import type { Redis } from 'ioredis'
-import type { Item, Prepared } from './item.ts'
+import type { Prepared } from './item.ts'
+import { inTurn, type RoundsOptions } from './rounds.ts'
 import { peerDatabases, type Stage } from './stage.ts'
 
 /** The means of many operations of one kind. */
@@ -21,19 +22,14 @@ export interface SessionCost {
   readonly bytes: ReadonlyMap<number, number>
 }
 
-export interface CostOptions {
-  readonly stage: Stage
-  readonly items: readonly Item[]
-  readonly onProgress: (what: string) => void
-  readonly signal: AbortSignal
-}
+export type CostOptions = Pick<RoundsOptions, 'stage' | 'items' | 'onProgress' | 'onFailure' | 'signal'>
 
 export const refreshCounts = [1, 10, 100, 1000] as const
 
 /** Enough stock for {@link operations}. */
 const costMs = 1000
 /** So many that what else goes on is lost in the mean. */
-const operations = 50
+const operations = 20
 /** Refreshes are five minutes apart where tokens live so long: what is gone by then does not add up. */
 const betweenRefreshesMs = 300_000
 const forEver = -1
@@ -41,14 +37,14 @@ const forEver = -1
 const notOfSession = /^(account|username|throttle|keyring|feed|probe):/
 const ownCommands = new Set(['info', 'scan', 'memory|usage', 'select', 'hello', 'auth', 'client|setinfo', 'ping'])
 
-export async function measureOperations({ stage, items, onProgress, signal }: CostOptions): Promise<OperationCost[]> {
+export async function measureOperations(options: CostOptions): Promise<OperationCost[]> {
+  const { stage, items, onProgress } = options
   const { direct } = await stage.store()
   const costs: OperationCost[] = []
-  for (const item of items) {
-    signal.throwIfAborted()
+  await inTurn(items, options, async (item) => {
     onProgress(`cost of an operation: ${item.name}`)
     costs.push(await costOf(item.name, await item.prepare(stage, 1), direct))
-  }
+  })
   return costs
 }
 
@@ -95,13 +91,12 @@ async function readCounts(direct: Redis) {
   return { calls, bytesIn: number('total_net_input_bytes'), bytesOut: number('total_net_output_bytes') }
 }
 
-/** @param refreshes the items that refresh, by system */
-export async function measureSessions(
-  refreshes: ReadonlyMap<string, Item>,
-  { stage, onProgress, signal }: Omit<CostOptions, 'items'>,
-): Promise<SessionCost[]> {
+/** Of items that refresh. */
+export async function measureSessions(options: CostOptions): Promise<SessionCost[]> {
+  const { stage, items, onProgress, signal } = options
   const costs: SessionCost[] = []
-  for (const [system, item] of refreshes) {
+  await inTurn(items, options, async (item) => {
+    const [system = ''] = item.name.split(':')
     const direct = await databaseOf(stage, system)
     // What a system makes once, such as its keys, belongs to no session.
     await item.prepare(stage, 1)
@@ -120,7 +115,7 @@ export async function measureSessions(
     }
     direct.disconnect()
     costs.push({ system, bytes })
-  }
+  })
   return costs
 }
 

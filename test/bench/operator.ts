@@ -34,8 +34,7 @@ export interface Operator {
 
 /** @param env a server's variables */
 export async function createOperator(env: Readonly<Record<string, string>>): Promise<Operator> {
-  // What is not measured may take its time.
-  const parsed = parseConfig({ ...env, STORE_TIMEOUT_MS: '10000' })
+  const parsed = parseConfig(env)
   if (!parsed.ok) throw new Error(parsed.problems.join('\n'))
   const config = parsed.value
   const store = createUpstashStore(config)

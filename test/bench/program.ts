@@ -45,6 +45,17 @@ const program = new Command('npm run bench --')
   .option('--only <words>', `a part of it, as in verify,limits: ${words.join(', ')}`, known)
   .option('--rounds <number>', 'how many rounds', whole(1))
   .option('--ms <number>', 'how long an item is measured in a round', whole(10))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run bench -- --quick
+  npm run bench -- --only verify,limits --rounds 3
+
+Without --only it writes test/bench/RESULTS.md, too. The alternatives are installed from the npm registry into
+.latchkey/bench-peers when they are first measured; limits, latchkey, verifier and fleet do without them.
+Exit codes:  0 all measured   1 something failed and was left out   2 wrong usage   130 interrupted`,
+  )
   .action(async ({ only, ...options }: Options) => {
     await runBench({ ...options, ...(only && { only: only.split(',') }), signal: stopping.signal })
   })

@@ -67,6 +67,9 @@ const peerReady = z.object({ url: z.string() })
 export const peerDatabases = { 'better-auth': 1, 'oidc-provider': 2, openauth: 3, 'express-session': 4 } as const
 export type PeerName = keyof typeof peerDatabases
 
+/** A deadline for the store that a busy machine keeps: in production it is 0.8 seconds. */
+const patience = { STORE_TIMEOUT_MS: '10000' }
+
 /** What a script must do at least to be of any use: it reads its key. */
 const leastScript = "return redis.call('GET', KEYS[1])"
 const madeUp = () => randomBytes(32).toString('base64url')
@@ -131,7 +134,7 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
       baseUrl: `http://localhost:${port}`,
       store: { url, token },
       devVars,
-      shell: {},
+      shell: patience,
     })
     const env = { ...described, API_CLIENT_SECRET: devVars.API_CLIENT_SECRET }
     const settings = { bundle: await bundles.latchkey(), env, port }
@@ -160,7 +163,11 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
     fleet: once(async () => {
       const bundle = await bundles.latchkey()
       say('Starting the fleet…')
-      const { url, env } = await startAt({ file: fileOf('fleet'), settings: { bundle }, ready: fleetReady })
+      const { url, env } = await startAt({
+        file: fileOf('fleet'),
+        settings: { bundle, env: patience },
+        ready: fleetReady,
+      })
       return { web: opened(url), env, operator: await createOperator(env) }
     }),
     async peer(name: PeerName) {

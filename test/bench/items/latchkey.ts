@@ -1,5 +1,6 @@
 /** Latchkey's own operations, in one process and in the fleet: the same calls to either. */
 import { z } from 'zod'
+import type { Account } from '../../../src/store/store.ts'
 import { usualCallers, type Item, type Prepared } from '../item.ts'
 import type { Round } from '../measure.ts'
 import { clientId, password } from '../operator.ts'
@@ -82,10 +83,11 @@ const operations: readonly Operation[] = [
     name: 'logout',
     tags: ['logout'],
     async prepare({ operator, web }) {
-      const accounts = await operator.createAccounts(mostStock)
+      const accounts: Account[] = []
       let stock: string[] = []
       return {
         async refill(round) {
+          accounts.push(...(await operator.createAccounts(Math.max(0, stockOf(round) - accounts.length))))
           const signedIn = await Promise.all(
             accounts.slice(0, stockOf(round)).map((account) => operator.signIn(account)),
           )
@@ -143,7 +145,7 @@ function itemsOf(system: string, tag: string, place: (stage: Stage) => Promise<L
   return operations.map(({ name, tags, callers = usualCallers, prepare }) => ({
     name: `${system}: ${name}`,
     // `--only refresh` means that of one process.
-    tags: tag === 'latchkey' ? [tag, ...tags] : [tag, ...tags.map((word) => `${tag}-${word}`)],
+    tags: tag === 'latchkey' ? [tag, ...tags] : [tag],
     callers,
     prepare: async (stage, most) => prepare(await place(stage), most),
   }))

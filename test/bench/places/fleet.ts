@@ -6,11 +6,14 @@ import { z } from 'zod'
 import { startFleet } from '../../../src/local/fleet/start-fleet.ts'
 import { bePlace } from './place.ts'
 
-const settings = z.object({ bundle: z.object({ folder: z.string(), modules: z.array(z.string()) }) })
+const settings = z.object({
+  bundle: z.object({ folder: z.string(), modules: z.array(z.string()) }),
+  env: z.record(z.string(), z.string()),
+})
 
-bePlace(settings, async ({ bundle }) => {
+bePlace(settings, async ({ bundle, env }) => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-fleet-'))
-  const fleet = await startFleet({ bundle, folder })
+  const fleet = await startFleet({ bundle, folder, env })
   return {
     ready: { url: fleet.url, env: { ...fleet.env, API_CLIENT_SECRET: fleet.apiSecret } },
     async stop() {

@@ -61,7 +61,8 @@ export function bePlace<S>(settings: z.ZodType<S>, start: (settings: S) => Promi
   async function live(message: unknown): Promise<void> {
     const asked = z.object({ settings }).parse(message)
     const started = await start(asked.settings)
-    process.send?.({ ready: started.ready })
+    // The parent may be gone by now.
+    if (process.connected) process.send?.({ ready: started.ready })
     await gone
     await started.stop()
   }
