@@ -24,6 +24,9 @@ export interface BenchOptions {
 /** Many short rounds rather than a few long ones: what else the machine does meanwhile touches fewer ratios. */
 const pace = { full: { rounds: 15, ms: 300 }, quick: { rounds: 3, ms: 150 } }
 
+/** A difference that is not there needs more of them than one that is. */
+const growthRounds = 5
+
 export async function runBench({ quick, only, signal, ...chosen }: BenchOptions): Promise<void> {
   const beginMs = performance.now()
   const progress = createProgress(process.stderr)
@@ -42,7 +45,9 @@ export async function runBench({ quick, only, signal, ...chosen }: BenchOptions)
     const rows = items.length > 0 ? await measureAll({ ...options, items }) : []
     const worker = has('worker') ? await measureWorker(options) : undefined
     const sizes = quick ? growthSizes.quick : growthSizes.full
-    const growth = has('growth') ? await measureGrowth(sizes, options) : undefined
+    const growth = has('growth')
+      ? await measureGrowth(sizes, { ...options, rounds: Math.max(rounds, growthRounds) })
+      : undefined
     const results: Results = { rows, ...cost, ...(worker && { worker }), ...(growth && { growth }) }
     progress.show('')
     process.stdout.write(`${tablesOf(results).map(toScreen).join('\n')}\n`)

@@ -26,8 +26,8 @@ export type CostOptions = Pick<RoundsOptions, 'stage' | 'items' | 'onProgress' |
 
 export const refreshCounts = [1, 10, 100, 1000] as const
 
-/** Enough stock for {@link operations}. */
-const costMs = 1000
+/** A round for which there is enough stock. */
+const costMs = 50
 /** So many that what else goes on is lost in the mean. */
 const operations = 20
 /** Refreshes are five minutes apart where tokens live so long: what is gone by then does not add up. */

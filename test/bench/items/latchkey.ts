@@ -138,7 +138,7 @@ const mostStock = 800
 
 /** How many sessions a round of logouts may use up. */
 export function stockOf({ callers, ms }: Round): number {
-  return Math.min(mostStock, Math.ceil(ms * (callers === 1 ? 1 : 4)))
+  return Math.min(mostStock, Math.ceil(ms * (callers === 1 ? 1 : 3)))
 }
 
 function itemsOf(system: string, tag: string, place: (stage: Stage) => Promise<Latchkey>): Item[] {

@@ -29,6 +29,8 @@ export async function startPlace<T>({ file, settings, ready }: StartPlaceOptions
   const child = fork(file, {
     execArgv: ['--import', './src/local/lua-text.ts'],
     cwd: projectRoot,
+    // What some libraries look at to leave out what is for developers.
+    env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const exited = once(child, 'exit')
