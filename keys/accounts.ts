@@ -10,14 +10,14 @@ import { argon2Native } from '../src/local/argon2-native.ts'
 import { makeCommonPasswords } from '../src/local/common-passwords.ts'
 import { mintUserId } from '../src/store/keys.ts'
 import { isRoles } from '../src/store/schema.ts'
-import type { AccountChange } from '../src/store/store.ts'
+import type { AccountChange } from '../src/store/administration.ts'
 import { createUpstashStore } from '../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../src/system.ts'
 import { deriveKeys } from '../src/tokens/service-secret.ts'
 import { checkImport, importAccounts, type ImportSummary } from './accounts/import.ts'
 import { openReport } from './accounts/report.ts'
 import { exitCodes, Refusal } from './answer.ts'
-import { describeOutage } from './operator.ts'
+import { describeOutage, operator } from './operator.ts'
 import { runProgram } from './program.ts'
 import { findTarget, type Target } from './target.ts'
 
@@ -64,14 +64,15 @@ async function create(config: Config, name: string, roles: string): Promise<{ us
   const { passwordSecret } = await deriveKeys(config.secret)
   const hasher = createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom })
   const userId = await mintUserId(systemRandom, username, config.store.buckets)
-  const outcome = await createUpstashStore(config).createAccount({
+  const account = {
     userId,
     username,
     hash: orRefuse(await hasher.hash(secret)),
-    status: 'active',
+    status: 'active' as const,
     roles,
     createdAtMs: systemClock.nowMs(),
-  })
+  }
+  const outcome = await createUpstashStore(config).createAccount({ account, actor: operator })
   if (outcome === 'taken') throw new Refusal(toWire({ reason: 'username_taken' }).title)
   return { user_id: userId, username }
 }
@@ -85,7 +86,8 @@ async function change(
   if (wanted.roles !== undefined && !isRoles(wanted.roles)) throw new Refusal(rolesHint)
   const store = createUpstashStore(config)
   const account = await store.findAccount(canonicalUsername(name))
-  const changed = account && (await store.changeAccount({ account, ...wanted, nowMs: systemClock.nowMs() }))
+  const changed =
+    account && (await store.changeAccount({ account, ...wanted, nowMs: systemClock.nowMs(), actor: operator }))
   if (!changed) throw new Refusal('There is no account under this name.')
   const { userId, username, status, roles } = changed.account
   return { user_id: userId, username, status, roles, ended_sessions: changed.ended.length }

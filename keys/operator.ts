@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseConfig, type Config } from '../src/config.ts'
 import type { StoreUnavailable } from '../src/failure.ts'
+import type { Actor } from '../src/store/audit.ts'
 import { createKeyNames } from '../src/store/keys.ts'
 import { createResilience } from '../src/store/resilience.ts'
 import { createUpstashClient } from '../src/store/upstash-client.ts'
@@ -12,6 +13,9 @@ import { parseRing, type Ring } from '../src/tokens/ring.ts'
 import { deriveKeys } from '../src/tokens/service-secret.ts'
 import { Refusal } from './answer.ts'
 import type { Target } from './target.ts'
+
+/** Who changes things from the command line, for the audit trail. */
+export const operator: Actor = { by: 'operator', from: '', requestId: '' }
 
 export interface Operator {
   readonly target: Target
@@ -58,6 +62,7 @@ export async function createOperator(target: Target): Promise<OperatorResult> {
     seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
     signingAlg: config.signingAlg,
     times: ringTimes(config),
+    actor: operator,
   }
   return {
     ok: true,

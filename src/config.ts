@@ -38,8 +38,12 @@ export interface Config {
   readonly idleSeconds: number
   readonly absoluteSeconds: number
   readonly replayWindowSeconds: number
+  /** Of one session, in the long run; 0 for no limit. */
+  readonly refreshesPerMinute: number
   readonly checkCacheSeconds: number
   readonly checkStaleSeconds: number
+  /** The audit trail: how many events of it each bucket keeps, and how much of the addresses that they came from. */
+  readonly audit: { readonly events: number; readonly address: 'truncated' | 'full' | 'off' }
 }
 
 /** The configuration, or everything that is wrong with it, one sentence each. */
@@ -111,11 +115,14 @@ const environment = z
     SESSION_IDLE_SECONDS: whole(60, 365 * DAY_SECONDS, 7 * DAY_SECONDS),
     SESSION_ABSOLUTE_SECONDS: whole(60, 365 * DAY_SECONDS, 30 * DAY_SECONDS),
     REPLAY_WINDOW_SECONDS: whole(0, 60, 10),
+    REFRESHES_PER_MINUTE: whole(0, 60_000, 60),
     STORE_TIMEOUT_MS: whole(50, 10_000, 800),
     STORE_BUCKETS: whole(1, BUCKETS_LIMIT, 1),
     CHECK_READS: z.enum(['nearest', 'primary']).default('nearest'),
     CHECK_CACHE_SECONDS: whole(0, 60, 1),
     CHECK_STALE_SECONDS: whole(0, 300, 30),
+    AUDIT_EVENTS: whole(1000, 1_000_000, 10_000),
+    AUDIT_ADDRESS: z.enum(['truncated', 'full', 'off']).default('truncated'),
   })
   .superRefine((env, ctx) => {
     const problem = (name: string, message: string) => ctx.addIssue({ code: 'custom', path: [name], message })
@@ -151,8 +158,10 @@ const environment = z
     idleSeconds: env.SESSION_IDLE_SECONDS,
     absoluteSeconds: env.SESSION_ABSOLUTE_SECONDS,
     replayWindowSeconds: env.REPLAY_WINDOW_SECONDS,
+    refreshesPerMinute: env.REFRESHES_PER_MINUTE,
     checkCacheSeconds: env.CHECK_CACHE_SECONDS,
     checkStaleSeconds: env.CHECK_STALE_SECONDS,
+    audit: { events: env.AUDIT_EVENTS, address: env.AUDIT_ADDRESS },
   }))
 
 /** The names of all variables and secrets, in the order of `wrangler.toml`. */

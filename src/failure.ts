@@ -24,6 +24,12 @@ export type RefreshFailure =
   | { readonly reason: 'unknown' }
   | { readonly reason: 'reused' }
 
+/** Something was done so often that the next time must wait. */
+export interface TooOften {
+  readonly reason: 'too_many_attempts'
+  readonly retryAfterSeconds: number
+}
+
 /** Why a request was refused. `detail` is for people and must never repeat a secret that the caller sent. */
 export type Failure =
   | RefreshFailure
@@ -35,7 +41,7 @@ export type Failure =
   | { readonly reason: 'grant_unsupported' }
   | { readonly reason: 'scope_refused'; readonly detail: string }
   | { readonly reason: 'credentials_wrong' }
-  | { readonly reason: 'too_many_attempts'; readonly retryAfterSeconds: number }
+  | TooOften
   | { readonly reason: 'token_missing' }
   | { readonly reason: 'token_invalid' }
   | { readonly reason: 'origin_foreign' }

@@ -12,6 +12,7 @@ import { createRevocationFeed, type RevocationFeed } from './store/revocation-fe
 import { feedWindowMs, type Store } from './store/store.ts'
 import { createUpstashStore } from './store/upstash.ts'
 import { systemRandom, type Clock, type Random } from './system.ts'
+import { createCheckedTokens, type CheckedTokens } from './tokens/checked-tokens.ts'
 import { ringTimes } from './tokens/key-changes.ts'
 import { createKeyRing, type KeyRingSource } from './tokens/keyring.ts'
 import type { OpaqueKeys } from './tokens/opaque.ts'
@@ -29,6 +30,7 @@ export interface Parts {
   readonly liveCheck: LiveCheck
   readonly feed: RevocationFeed
   readonly keyRing: KeyRingSource
+  readonly checkedTokens: CheckedTokens
   readonly hasher: Hasher
   readonly passwordPolicy: PasswordPolicy
   /** Of refresh tokens. */
@@ -62,9 +64,11 @@ export async function createParts(config: Config, clock: Clock, assets?: Assets)
       seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
       signingAlg: config.signingAlg,
       times: ringTimes(config),
+      actor: { by: 'latchkey', from: '', requestId: '' },
       clock,
       log,
     }),
+    checkedTokens: createCheckedTokens(),
     hasher: createHasher(argon2Wasm, {
       secrets: [current.passwordSecret, ...previous.map(({ passwordSecret }) => passwordSecret)],
       hashSeals: [current.hashSeal, ...previous.map(({ hashSeal }) => hashSeal)],

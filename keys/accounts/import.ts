@@ -10,7 +10,7 @@ import { systemClock, systemRandom, type Random } from '../../src/system.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { base64url } from 'jose'
 import { exitCodes, Refusal } from '../answer.ts'
-import { describeOutage } from '../operator.ts'
+import { describeOutage, operator } from '../operator.ts'
 import type { Target } from '../target.ts'
 import { readCandidate, type Candidate, type RefusedLine } from './candidate.ts'
 import { identify, readCheckpoint, removeCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts'
@@ -169,7 +169,7 @@ async function createSender(config: Config, checkpoint: Checkpoint) {
   return async ({ candidates }: Batch): Promise<RefusedLine[]> => {
     const making = { ...checkpoint, hashSeal, buckets: config.store.buckets }
     const accounts = candidates.map(({ line, candidate }) => accountOf(candidate, { line, ...making }))
-    const outcomes = await store.createAccounts(await Promise.all(accounts))
+    const outcomes = await store.createAccounts({ accounts: await Promise.all(accounts), actor: operator })
     return candidates.flatMap(({ line, candidate: { username } }, i) => {
       const reason = whyRefused(outcomes[i])
       return reason === undefined ? [] : [{ line, username, reason }]

@@ -3,6 +3,7 @@ import { canonicalPassword, canonicalUsername } from '../accounts/credentials.ts
 import type { PasswordMatch } from '../accounts/hasher.ts'
 import type { Client } from '../client.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readJson } from '../http/body.ts'
 import { mayActAs } from '../http/client-authentication.ts'
 import { readClientNetwork } from '../http/client-address.ts'
@@ -13,6 +14,7 @@ import { problem } from '../http/problem.ts'
 import { tokenAnswer } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
+import type { Actor } from '../store/audit.ts'
 import type { Account } from '../store/store.ts'
 import { beginFamily, familyDigest } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
@@ -31,7 +33,8 @@ export function loginEndpoint(parts: Parts) {
     const network = readClientNetwork(c, parts.config.clientAddressHeader)
     const addressDigest = network && (await parts.logDigest(network))
     const device = readDevice(c)
-    const attempt = { username, password, client: client.value, addressDigest, device, log: c.get('log') }
+    const actor = readActor(c, parts.config, `client:${client.value.id}`)
+    const attempt = { username, password, client: client.value, addressDigest, device, log: c.get('log'), actor }
     const tokens = await login(parts, attempt)
     return tokens.ok ? tokenAnswer(c, issuer, tokens.value) : problem(c, tokens.failure)
   }
@@ -59,12 +62,14 @@ interface Attempt {
   readonly addressDigest: string | undefined
   readonly device: string
   readonly log: Log
+  /** The client, until it is known who signs in. */
+  readonly actor: Actor
 }
 
 /** Unknown user, wrong password, disabled account: the same answer after the same work (OWASP ASVS 6.3.8). */
 async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Result<SessionTokens, Failure>> {
   const { store, hasher, clock, logDigest } = parts
-  const { addressDigest, log } = attempt
+  const { addressDigest, log, actor } = attempt
   const username = canonicalUsername(attempt.username)
   const attempted = { username, addressDigest }
   const { account, waitMs } = await store.beginLogin({ ...attempted, nowMs: clock.nowMs() })
@@ -73,7 +78,7 @@ async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Res
   if (!match.ok) return match
   const isMatch = match.value === 'right' || match.value === 'outdated'
   if (!account || !isMatch || account.status !== 'active') {
-    const counted = await store.failLogin({ ...attempted, nowMs: clock.nowMs() })
+    const counted = await store.failLogin({ ...attempted, nowMs: clock.nowMs(), actor })
     if (counted.waitMs > 0) return throttled(parts, attempt, counted.waitMs)
     log.event('login.failed', {
       user_id: account?.userId,
@@ -110,7 +115,7 @@ async function openSession(
   { account, newHash }: { account: Account; newHash: string | undefined },
 ): Promise<Result<SessionTokens, Failure> | undefined> {
   const { store, clock, random, keyRing, liveCheck } = parts
-  const { client, device, log } = attempt
+  const { client, device, log, actor } = attempt
   const { userId } = account
   const token = beginFamily(random, userId)
   const nowMs = clock.nowMs()
@@ -124,6 +129,7 @@ async function openSession(
     familyDigest: await familyDigest(token),
     device,
     nowMs,
+    actor: { ...actor, by: `user:${userId}` },
   })
   if (opened.status === 'changed') return undefined
   if (opened.status === 'wait') return throttled(parts, attempt, opened.waitMs)

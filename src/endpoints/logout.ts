@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readBearer } from '../http/bearer.ts'
 import { readJson } from '../http/body.ts'
 import type { RequestContext } from '../http/context.ts'
@@ -7,6 +8,7 @@ import { readBrowserClients } from '../http/origin.ts'
 import { problem } from '../http/problem.ts'
 import { clearRefreshCookie, readRefreshCookie } from '../http/refresh-cookie.ts'
 import type { Parts } from '../parts.ts'
+import type { Actor } from '../store/audit.ts'
 import type { Ending } from '../store/store.ts'
 import { readAccessToken } from '../tokens/active-token.ts'
 import { familyDigest, parseRefreshToken } from '../tokens/refresh.ts'
@@ -29,6 +31,7 @@ export function logoutEndpoint(parts: Parts) {
       accessToken: bearer.ok ? bearer.value : undefined,
       // A browser whose tokens have all run out has nothing left to end.
       mayHoldNothing: inBrowser,
+      actor: readActor(c, parts.config, 'user:'),
     })
     if (!ended.ok) return problem(c, ended.failure)
     for (const event of ended.value) c.get('log').event('logout', event)
@@ -45,6 +48,8 @@ interface Held {
   readonly refreshTokens: readonly string[]
   readonly accessToken: string | undefined
   readonly mayHoldNothing: boolean
+  /** A user: whose session it is, the tokens tell. */
+  readonly actor: Actor
 }
 
 /** As the log tells it. */
@@ -53,7 +58,7 @@ type Ended = { readonly user_id: string; readonly session_id: string; readonly d
 /** Ends what the tokens stand for: one session as a rule, since they are as a rule of one. */
 async function logout(
   parts: Parts,
-  { refreshTokens, accessToken, mayHoldNothing }: Held,
+  { refreshTokens, accessToken, mayHoldNothing, actor }: Held,
 ): Promise<Result<Ended[], Failure>> {
   const { store, clock, liveCheck } = parts
   const nowMs = clock.nowMs()
@@ -72,7 +77,11 @@ async function logout(
   for (const ending of endings.values()) {
     const { userId, sid } = ending
     try {
-      ended.push({ user_id: userId, session_id: sid, detail: await store.endSession(ending) })
+      ended.push({
+        user_id: userId,
+        session_id: sid,
+        detail: await store.endSession({ ...ending, actor: { ...actor, by: `user:${userId}` } }),
+      })
     } finally {
       // Even if the store gave no answer: it may have ended the session.
       liveCheck.forget(userId)
@@ -86,8 +95,8 @@ async function readEndings(
   { macKeys }: Pick<Parts, 'macKeys'>,
   refreshTokens: readonly string[],
   nowMs: number,
-): Promise<Map<string, Ending>> {
-  const endings = new Map<string, Ending>()
+): Promise<Map<string, Omit<Ending, 'actor'>>> {
+  const endings = new Map<string, Omit<Ending, 'actor'>>()
   for (const presented of refreshTokens) {
     const token = await parseRefreshToken(presented, macKeys)
     if (!token.ok) continue

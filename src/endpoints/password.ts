@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { canonicalPassword } from '../accounts/credentials.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readBearer } from '../http/bearer.ts'
 import { readJson } from '../http/body.ts'
 import { readClientNetwork } from '../http/client-address.ts'
@@ -8,6 +9,7 @@ import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
+import type { Actor } from '../store/audit.ts'
 import type { Account, PasswordOutcome } from '../store/store.ts'
 import { checkAccessToken } from '../tokens/active-token.ts'
 
@@ -31,7 +33,8 @@ export function passwordEndpoint(parts: Parts) {
     const network = readClientNetwork(c, clientAddressHeader)
     const addressDigest = network && (await parts.logDigest(network))
     const log = c.get('log').with({ user_id: userId, session_id: sid })
-    const ended = await changePassword(parts, { userId, sid, current, next, addressDigest, log })
+    const actor = readActor(c, parts.config, `user:${userId}`)
+    const ended = await changePassword(parts, { userId, sid, current, next, addressDigest, log, actor })
     if (!ended.ok) {
       log.event('password.change_failed', { detail: ended.failure.reason })
       return problem(c, ended.failure)
@@ -51,12 +54,13 @@ interface Wish {
   readonly next: string
   readonly addressDigest: string | undefined
   readonly log: Log
+  readonly actor: Actor
 }
 
 /** The sessions that it ended. A wrong current password counts as a sign-in that failed. */
 async function changePassword(parts: Parts, wish: Wish, triesLeft = 1): Promise<Result<readonly string[], Failure>> {
   const { store, hasher, clock, passwordPolicy } = parts
-  const { userId, addressDigest, log } = wish
+  const { userId, addressDigest, log, actor } = wish
   const username = await store.findUsername(userId)
   if (username === undefined) return failed({ reason: 'token_invalid' })
   const attempted = { username, addressDigest }
@@ -73,7 +77,7 @@ async function changePassword(parts: Parts, wish: Wish, triesLeft = 1): Promise<
   if (!match.ok) return match
   const isMatch = match.value === 'right' || match.value === 'outdated'
   if (!account || account.userId !== userId || account.status !== 'active' || !isMatch) {
-    const counted = await store.failLogin({ ...attempted, nowMs: clock.nowMs() })
+    const counted = await store.failLogin({ ...attempted, nowMs: clock.nowMs(), actor })
     return counted.waitMs > 0 ? throttled(counted.waitMs) : failed({ reason: 'credentials_wrong' })
   }
   const hash = await hasher.hash(next.value)
@@ -96,11 +100,11 @@ async function changePassword(parts: Parts, wish: Wish, triesLeft = 1): Promise<
 
 async function replaceHash(
   { store, clock, liveCheck }: Pick<Parts, 'store' | 'clock' | 'liveCheck'>,
-  { userId, sid }: Wish,
+  { userId, sid, actor }: Wish,
   { account, newHash }: { readonly account: Account; readonly newHash: string },
 ): Promise<PasswordOutcome> {
   try {
-    return await store.changePassword({ account, newHash, sid, nowMs: clock.nowMs() })
+    return await store.changePassword({ account, newHash, sid, nowMs: clock.nowMs(), actor })
   } finally {
     // Even if the store gave no answer: it may have ended sessions.
     liveCheck.forget(userId)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Client } from '../client.ts'
 import type { Config } from '../config.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readJson } from '../http/body.ts'
 import { mayActAs } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
@@ -12,6 +13,7 @@ import { tokenAnswer } from '../http/token-answer.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
 import { shortDigest } from '../short-digest.ts'
+import type { Actor } from '../store/audit.ts'
 import { familyDigest, mintId, parseRefreshToken } from '../tokens/refresh.ts'
 import { issueTokens, type SessionTokens } from '../tokens/session-tokens.ts'
 
@@ -30,7 +32,9 @@ export function refreshEndpoint(parts: Parts) {
     if (!presented.ok) return problem(c, presented.failure)
     const attempt = readIdempotencyKey(c)
     if (!attempt.ok) return problem(c, attempt.failure)
-    const tokens = await refresh(parts, { ...presented.value, attempt: attempt.value, log: c.get('log') })
+    const actor = readActor(c, parts.config, 'user:')
+    const exchange = { ...presented.value, attempt: attempt.value, log: c.get('log'), actor }
+    const tokens = await refresh(parts, exchange)
     return tokens.ok ? tokenAnswer(c, parts.config.issuer, tokens.value) : problem(c, tokens.failure)
   }
 }
@@ -69,6 +73,8 @@ export interface Exchange {
   /** Names this exchange, however often it is tried. */
   readonly attempt: string | undefined
   readonly log: Log
+  /** A user: which one, the token tells. */
+  readonly actor: Actor
 }
 
 /** Reuse ends the session (RFC 9700 section 4.14.2); a repeated attempt gets the same successor. */
@@ -93,12 +99,13 @@ export async function refresh(parts: Parts, exchange: Exchange): Promise<Result<
     attemptDigest: await shortDigest(exchange.attempt ?? mintId(random)),
     clientIds: exchange.allowed.map(({ id }) => id),
     nowMs,
+    actor: { ...exchange.actor, by: `user:${userId}` },
   })
   const session = { user_id: userId, session_id: sid, generation }
   if (!turn.ok) {
     const { reason } = turn.failure
     // This isolate has just heard that the session is not there: it must not answer for it from memory.
-    if (reason !== 'foreign') liveCheck.forget(userId)
+    if (reason !== 'foreign' && reason !== 'too_many_attempts') liveCheck.forget(userId)
     log.event(reason === 'reused' ? 'refresh.reused' : 'refresh.refused', { ...session, detail: reason })
     return turn
   }

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import type { Client } from '../client.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readForm } from '../http/body.ts'
 import { authenticateClient } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
 import { oauthError } from '../http/oauth-error.ts'
 import type { Log } from '../log.ts'
 import type { Parts } from '../parts.ts'
+import type { Actor } from '../store/audit.ts'
 import { readAccessToken } from '../tokens/active-token.ts'
 import { familyDigest, parseRefreshToken } from '../tokens/refresh.ts'
 
@@ -28,7 +30,8 @@ export function revokeEndpoint(parts: Parts) {
     if (!form.ok) return oauthError(c, form.failure)
     const client = await authenticateClient(c, parts.config.clients, form.value)
     if (!client.ok) return oauthError(c, client.failure)
-    const revocation = { presented: form.value.token, client: client.value, log: c.get('log') }
+    const actor = readActor(c, parts.config, `client:${client.value.id}`)
+    const revocation = { presented: form.value.token, client: client.value, log: c.get('log'), actor }
     const revoked = await revoke(parts, revocation)
     if (!revoked.ok) return oauthError(c, revoked.failure)
     return c.body(null, 200, { 'Cache-Control': 'no-store' })
@@ -39,6 +42,7 @@ interface Revocation {
   readonly presented: string
   readonly client: Client
   readonly log: Log
+  readonly actor: Actor
 }
 
 async function revoke(parts: Parts, revocation: Revocation): Promise<Result<void, Failure>> {
@@ -49,14 +53,14 @@ async function revoke(parts: Parts, revocation: Revocation): Promise<Result<void
 /** Undefined if it is no refresh token. */
 async function revokeSession(
   { store, clock, macKeys, liveCheck }: Parts,
-  { presented, client, log }: Revocation,
+  { presented, client, log, actor }: Revocation,
 ): Promise<Result<void, Failure> | undefined> {
   const token = await parseRefreshToken(presented, macKeys)
   if (!token.ok) return undefined
   const { userId, sid } = token.value
   const ending = { userId, sid, familyDigest: await familyDigest(token.value), clientId: client.id }
   try {
-    const outcome = await store.endSession({ ...ending, nowMs: clock.nowMs() })
+    const outcome = await store.endSession({ ...ending, nowMs: clock.nowMs(), actor })
     if (outcome === 'foreign') return failed({ reason: 'foreign' })
     log.event('token.revoked', { user_id: userId, session_id: sid, client_id: client.id, detail: outcome })
     return ok(undefined)
@@ -67,13 +71,16 @@ async function revokeSession(
 }
 
 /** Decided where the record is, not by what this server remembers. */
-async function revokeAccessToken(parts: Parts, { presented, client, log }: Revocation): Promise<Result<void, Failure>> {
+async function revokeAccessToken(
+  parts: Parts,
+  { presented, client, log, actor }: Revocation,
+): Promise<Result<void, Failure>> {
   const { store, clock, liveCheck } = parts
   const token = await readAccessToken(parts, presented, { certain: true })
   if (!token.ok) return ok(undefined)
   const { userId, sid, jti, exp } = token.value
   try {
-    const denial = { userId, sid, clientId: client.id, jti, expMs: exp * 1000, nowMs: clock.nowMs() }
+    const denial = { userId, sid, clientId: client.id, jti, expMs: exp * 1000, nowMs: clock.nowMs(), actor }
     const outcome = await store.denyToken(denial)
     if (outcome === 'foreign') return failed({ reason: 'foreign' })
     log.event('token.revoked', { user_id: userId, session_id: sid, client_id: client.id, jti, detail: outcome })

@@ -1,4 +1,5 @@
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readBearer } from '../http/bearer.ts'
 import type { RequestContext } from '../http/context.ts'
 import { problem } from '../http/problem.ts'
@@ -26,7 +27,8 @@ export function endSessionEndpoint(parts: Parts) {
     const { userId } = caller.value
     const sid = c.req.param('sid') ?? ''
     try {
-      const outcome = await store.endSession({ userId, sid, nowMs: clock.nowMs() })
+      const actor = readActor(c, parts.config, `user:${userId}`)
+      const outcome = await store.endSession({ userId, sid, nowMs: clock.nowMs(), actor })
       // Somebody else's session is as unknown as one that never was.
       if (outcome !== 'ended') return problem(c, { reason: 'not_found' })
     } finally {
@@ -45,7 +47,8 @@ export function endOtherSessionsEndpoint(parts: Parts) {
     if (!caller.ok) return problem(c, caller.failure)
     const { userId, sid } = caller.value
     try {
-      const ended = await store.endOthers({ userId, sid, nowMs: clock.nowMs() })
+      const actor = readActor(c, parts.config, `user:${userId}`)
+      const ended = await store.endOthers({ userId, sid, nowMs: clock.nowMs(), actor })
       for (const other of ended) c.get('log').event('session.ended', { user_id: userId, session_id: other, by: sid })
     } finally {
       liveCheck.forget(userId)

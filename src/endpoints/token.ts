@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Client } from '../client.ts'
 import { failed, ok, type Failure, type Result } from '../failure.ts'
+import { readActor } from '../http/actor.ts'
 import { readForm } from '../http/body.ts'
 import { authenticateClient } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
@@ -28,7 +29,8 @@ export function tokenEndpoint(parts: Parts) {
     if (!client.ok) return oauthError(c, client.failure)
     const grant = readGrant(c, client.value, form.value)
     if (!grant.ok) return oauthError(c, grant.failure)
-    const tokens = await refresh(parts, grant.value)
+    const actor = readActor(c, parts.config, 'user:')
+    const tokens = await refresh(parts, { ...grant.value, actor })
     return tokens.ok ? tokenAnswer(c, parts.config.issuer, tokens.value) : oauthError(c, tokens.failure)
   }
 }
@@ -38,7 +40,7 @@ function readGrant(
   c: RequestContext,
   client: Client,
   { refresh_token, scope }: z.infer<typeof request>,
-): Result<Exchange, Failure> {
+): Result<Omit<Exchange, 'actor'>, Failure> {
   if (client.kind !== 'native') return failed({ reason: 'client_not_allowed' })
   if (refresh_token === undefined) return failed({ reason: 'bad_request', detail: 'Missing or wrong: refresh_token.' })
   const wanted = checkScope(client, scope)

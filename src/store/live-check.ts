@@ -32,6 +32,8 @@ export interface LiveCheck {
   check(token: CheckedToken, demand: { readonly fresh: boolean }): Promise<LiveCheckAnswer>
   /** Drops what is remembered of a user, because this isolate has just ended a session of theirs, or heard that one is gone. */
   forget(userId: string): void
+  /** Drops what is remembered of everybody, because every session of everyone has just been ended here. */
+  forgetEveryone(): void
 }
 
 /** About 4 MB of memory at most. */
@@ -92,6 +94,10 @@ export function createLiveCheck({
 
     forget(userId) {
       users.delete(userId)
+    },
+
+    forgetEveryone() {
+      users.clear()
     },
   }
 }

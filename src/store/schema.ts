@@ -35,42 +35,60 @@ export function writeAccount({ userId, username, hash, status, roles, createdAtM
 /** An account as it is stored. */
 export const accountJson = jsonText.pipe(account)
 
+const [text, number] = [z.string(), z.number()]
+
 /** Its places are those of `FIELDS` in `record.lua`. */
 const storedSession = z
-  .tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.number(), z.number(), z.number(), z.string()])
-  .transform(([sid, , client, gen, , auth, used, ends, device]) => ({ sid, client, gen, auth, used, ends, device }))
+  .tuple([text, text, text, text, text, number, number, number, text, text, text, text])
+  .transform(([sid, , client, gen, , auth, used, ends, device, epoch, amr]) => {
+    return { sid, client, gen, auth, used, ends, device, epoch, amr }
+  })
 
-const record = jsonText.pipe(z.object({ roles: roleNames, sessions: z.array(storedSession) }))
+const record = jsonText.pipe(
+  z.object({ roles: roleNames, sub: z.string().optional(), sessions: z.array(storedSession) }),
+)
 
-/** The live sessions of a user's record, and their roles. Absent, unreadable and expired all mean none. */
-function readLive(stored: string | null, { nowMs, idleMs }: { readonly nowMs: number; readonly idleMs: number }) {
-  const { data: found } = record.safeParse(stored)
+/** What is stored of a user's sessions. */
+export interface StoredSessions {
+  readonly record: string | null
+  /** Their bucket's. */
+  readonly epoch: string | null
+}
+
+interface Times {
+  readonly nowMs: number
+  readonly idleMs: number
+}
+
+/** The live sessions of a user's record. Absent, unreadable, expired and of another epoch all mean none. */
+function readLive(stored: StoredSessions, { nowMs, idleMs }: Times) {
+  const { data: found } = record.safeParse(stored.record)
   // A session without a generation is the mark of one that was ended because of reuse.
-  const isLive = ({ gen, ends, used }: { gen: string; ends: number; used: number }) =>
-    /^\d+$/.test(gen) && nowMs < Math.min(ends, used + idleMs)
-  return { roles: found?.roles ?? '', sessions: found?.sessions.filter(isLive) ?? [] }
+  const isLive = ({ gen, epoch, ends, used }: z.infer<typeof storedSession>) =>
+    /^\d+$/.test(gen) && epoch === stored.epoch && nowMs < Math.min(ends, used + idleMs)
+  return { roles: found?.roles ?? '', subject: found?.sub, sessions: found?.sessions.filter(isLive) ?? [] }
 }
 
 /** Looks for a live session in a user's record. */
-export function findLive(
-  stored: string | null,
-  { sid, ...times }: { readonly sid: string; readonly nowMs: number; readonly idleMs: number },
-): CheckedSession {
-  const { roles, sessions } = readLive(stored, times)
+export function findLive(stored: StoredSessions, { sid, ...times }: Times & { readonly sid: string }): CheckedSession {
+  const { roles, subject, sessions } = readLive(stored, times)
   const session = sessions.find((one) => one.sid === sid)
   if (!session) return { status: 'ended' }
-  return { status: 'live', session: { clientId: session.client, roles, authAtMs: session.auth } }
+  return {
+    status: 'live',
+    session: { clientId: session.client, roles, subject, amr: session.amr, authAtMs: session.auth },
+  }
 }
 
 /** The live sessions of a user's record, the one used last first. */
-export function listLive(
-  stored: string | null,
-  times: { readonly nowMs: number; readonly idleMs: number },
-): readonly ListedSession[] {
-  return readLive(stored, times)
-    .sessions.map(({ sid, client, device, auth, used, ends }) => ({
+export function listLive(stored: StoredSessions, times: Times): readonly ListedSession[] {
+  const { subject, sessions } = readLive(stored, times)
+  return sessions
+    .map(({ sid, client, device, auth, used, ends, amr }) => ({
       sid,
       clientId: client,
+      subject,
+      amr,
       device,
       authAtMs: auth,
       usedAtMs: used,
@@ -86,7 +104,7 @@ export const FEED_PAGE_LIMIT = 5000
 const PLACE_MARK_LENGTH = 6
 
 const feedFields = z.object({
-  kind: z.enum(['sid', 'jti', 'kid']),
+  kind: z.enum(['sid', 'jti', 'kid', 'all']),
   id: z.string(),
   exp: z.coerce.number(),
   before: z.coerce.number().optional(),
@@ -103,7 +121,8 @@ const feedEntry = z
     beforeMs: before,
   }))
 
-function toObject(fields: readonly string[]): unknown {
+/** The fields of a stream's entry: names and values in turn. */
+export function toObject(fields: readonly string[]): unknown {
   const names = fields.filter((_, i) => i % 2 === 0)
   return Object.fromEntries(names.map((name, i) => [name, fields[2 * i + 1]]))
 }

@@ -1,14 +1,18 @@
 /** The Lua scripts as they are sent to the store. */
+import audit from './lua/audit.lua'
 import changeAccount from './lua/change-account.lua'
 import changePassword from './lua/change-password.lua'
 import check from './lua/check.lua'
 import createAccount from './lua/create-account.lua'
+import deleteAccount from './lua/delete-account.lua'
 import deny from './lua/deny.lua'
 import denyToken from './lua/deny-token.lua'
+import endEveryone from './lua/end-everyone.lua'
 import endOthers from './lua/end-others.lua'
 import endSession from './lua/end-session.lua'
 import failLogin from './lua/fail-login.lua'
 import openSession from './lua/open-session.lua'
+import readAudit from './lua/read-audit.lua'
 import readFeed from './lua/read-feed.lua'
 import record from './lua/record.lua'
 import replaceKeyRing from './lua/replace-key-ring.lua'
@@ -21,17 +25,23 @@ import throttle from './lua/throttle.lua'
  */
 const FLAGS = '#!lua flags=allow-key-locking\n'
 
+const audited = FLAGS + audit
+const ofSessions = audited + record
+
 export const scripts = {
-  changeAccount: FLAGS + record + changeAccount,
-  changePassword: FLAGS + record + throttle + changePassword,
-  failLogin: FLAGS + throttle + failLogin,
-  openSession: FLAGS + record + throttle + openSession,
-  rotate: FLAGS + record + rotate,
-  endOthers: FLAGS + record + endOthers,
-  endSession: FLAGS + record + deny + endSession,
-  denyToken: FLAGS + record + deny + denyToken,
+  changeAccount: ofSessions + changeAccount,
+  changePassword: ofSessions + throttle + changePassword,
+  deleteAccount: ofSessions + deleteAccount,
+  openSession: ofSessions + throttle + openSession,
+  rotate: ofSessions + rotate,
+  endEveryone: ofSessions + endEveryone,
+  endOthers: ofSessions + endOthers,
+  endSession: ofSessions + deny + endSession,
+  denyToken: ofSessions + deny + denyToken,
+  replaceKeyRing: ofSessions + replaceKeyRing,
+  failLogin: audited + throttle + failLogin,
+  createAccount: audited + createAccount,
   readFeed: FLAGS + readFeed,
+  readAudit: FLAGS + readAudit,
   check: FLAGS + check,
-  createAccount: FLAGS + createAccount,
-  replaceKeyRing: FLAGS + record + replaceKeyRing,
 } as const

@@ -6,7 +6,9 @@
  * takes silence for an answer.
  */
 import type { Config } from '../config.ts'
-import type { RefreshFailure, Result } from '../failure.ts'
+import type { RefreshFailure, Result, TooOften } from '../failure.ts'
+import type { Administration, Opened } from './administration.ts'
+import type { Actor } from './audit.ts'
 
 /** A user's credentials and status. */
 export interface Account {
@@ -25,18 +27,13 @@ export interface Account {
 export interface SessionGrant {
   readonly clientId: string
   readonly roles: string
+  /** Of a session for another login system: who it is for, in place of a user id. */
+  readonly subject?: string | undefined
+  /** How the user was authenticated, space-separated, '' where nobody said: RFC 8176. */
+  readonly amr: string
   readonly authAtMs: number
   /** When it ends unless it is used again: its idle or its absolute expiry, which no rotation moves. */
   readonly lastsUntilMs: number
-}
-
-export interface AccountChange {
-  readonly account: Pick<Account, 'userId' | 'username'>
-  /** `active` also unlocks, `disabled` ends all sessions. */
-  readonly status?: 'active' | 'disabled' | undefined
-  /** Space-separated. */
-  readonly roles?: string | undefined
-  readonly nowMs: number
 }
 
 /** Somebody who tries to sign in. */
@@ -59,6 +56,7 @@ export interface Opening {
   /** What the user may call the device, '' if unknown. At most 32 ASCII characters: the record is small. */
   readonly device: string
   readonly nowMs: number
+  readonly actor: Actor
 }
 
 export interface PasswordChange {
@@ -68,6 +66,7 @@ export interface PasswordChange {
   /** The session that asks, and goes on. */
   readonly sid: string
   readonly nowMs: number
+  readonly actor: Actor
 }
 
 /**
@@ -89,6 +88,7 @@ export interface Turn {
   /** The clients whose sessions may be rotated by this call. */
   readonly clientIds: readonly string[]
   readonly nowMs: number
+  readonly actor: Actor
 }
 
 export interface Ending {
@@ -101,6 +101,7 @@ export interface Ending {
   /** The access token to deny on its own, too. */
   readonly accessToken?: { readonly jti: string; readonly expMs: number } | undefined
   readonly nowMs: number
+  readonly actor: Actor
 }
 
 /** A live session, as its user sees it. */
@@ -117,6 +118,8 @@ export interface ListedSession extends Omit<LiveSession, 'roles'> {
 export interface LiveSession {
   readonly clientId: string
   readonly roles: string
+  readonly subject?: string | undefined
+  readonly amr: string
   readonly authAtMs: number
 }
 
@@ -135,13 +138,15 @@ export interface Denial {
   readonly jti: string
   readonly expMs: number
   readonly nowMs: number
+  readonly actor: Actor
 }
 
 /** A session, an access token or a signing key that is dead, and how long verifiers must remember it. */
 export interface FeedEntry {
   /** Where it stands in its bucket: the stream's own id and the first characters of `id`, `<ms>-<sequence>-<id…>`. */
   readonly place: string
-  readonly kind: 'sid' | 'jti' | 'kid'
+  /** `all`: every session of everyone. */
+  readonly kind: 'sid' | 'jti' | 'kid' | 'all'
   readonly id: string
   readonly expMs: number
   /** Only tokens issued before then are dead: the session goes on, with other roles. */
@@ -161,10 +166,13 @@ export interface RingReplacement {
   /** The ring as it was read, '' for none. */
   readonly read: string
   readonly next: string
+  /** The kid of a key that is new in it. */
+  readonly added?: string | undefined
   readonly withdrawn?: { readonly kid: string; readonly nowMs: number } | undefined
+  readonly actor: Actor
 }
 
-export interface Store {
+export interface Store extends Administration {
   /** The account of a canonical username. */
   findAccount(username: string): Promise<Account | undefined>
   /** The canonical username of a user id. */
@@ -175,35 +183,27 @@ export interface Store {
    * Counts a wrong password, at its account and from its address. If so many have gone wrong meanwhile that the next must
    * wait, `waitMs` is not 0, nothing is counted, and the caller may not be told that it was wrong.
    */
-  failLogin(attempt: Attempt): Promise<{ readonly waitMs: number }>
-  createAccount(account: Account): Promise<'created' | 'taken'>
-  /**
-   * Many in one trip, each on its own; together at most 10 MB. `created` also when that very user id was made before. `present`:
-   * the name is another user id's, with the same hash.
-   */
-  createAccounts(accounts: readonly Account[]): Promise<readonly ('created' | 'taken' | 'present')[]>
-  /**
-   * An administrator's change; the user's sessions follow in the same step, and verifiers hear of it. `ended` are the sessions
-   * that a disabled account loses. Undefined if the account is no longer there under that name.
-   */
-  changeAccount(
-    change: AccountChange,
-  ): Promise<{ readonly account: Account; readonly ended: readonly string[] } | undefined>
+  failLogin(attempt: Attempt & { readonly actor: Actor }): Promise<{ readonly waitMs: number }>
+  createAccount(creation: { readonly account: Account; readonly actor: Actor }): Promise<'created' | 'taken'>
+  /** Many in one trip of at most 10 MB. `created` also when that user id was made before; `present`: taken by one with the same hash. */
+  createAccounts(creation: {
+    readonly accounts: readonly Account[]
+    readonly actor: Actor
+  }): Promise<readonly ('created' | 'taken' | 'present')[]>
   /** The owner's change; every session of theirs but the one that asks ends in the same step, and verifiers hear of it. */
   changePassword(change: PasswordChange): Promise<PasswordOutcome>
-  /** A login; `superseded` are the sessions it ended (empty when the store was asked twice). `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */
+  /** A login. `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */
   openSession(
     opening: Opening,
-  ): Promise<
-    | { readonly status: 'opened'; readonly grant: SessionGrant; readonly superseded: readonly string[] }
-    | { readonly status: 'changed' }
-    | { readonly status: 'wait'; readonly waitMs: number }
-  >
+  ): Promise<Opened | { readonly status: 'changed' } | { readonly status: 'wait'; readonly waitMs: number }>
   /** One step of refresh token rotation: design section 2. */
   rotate(
     turn: Turn,
   ): Promise<
-    Result<{ readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant }, RefreshFailure>
+    Result<
+      { readonly how: 'rotated' | 'replayed' | 'recovered'; readonly grant: SessionGrant },
+      RefreshFailure | TooOften
+    >
   >
   /**
    * A logout. `gone`: there was no such session any more, perhaps because the store was asked twice. `foreign`: it is another
@@ -213,7 +213,12 @@ export interface Store {
   /** The live sessions of a user, the one used last first. */
   listSessions(user: { readonly userId: string; readonly nowMs: number }): Promise<readonly ListedSession[]>
   /** Ends all sessions of a user but `sid`, and says which. */
-  endOthers(user: { readonly userId: string; readonly sid: string; readonly nowMs: number }): Promise<readonly string[]>
+  endOthers(user: {
+    readonly userId: string
+    readonly sid: string
+    readonly nowMs: number
+    readonly actor: Actor
+  }): Promise<readonly string[]>
   /** Denies an access token until it expires. `gone`: it, or its session, is dead already. `foreign`: it is another client's. */
   denyToken(denial: Denial): Promise<'denied' | 'gone' | 'foreign'>
   /** Is the session of this access token live, and the token not denied? One trip. */

@@ -1,19 +1,14 @@
 /** The store on Upstash Redis, over its REST protocol. */
 import { z } from 'zod'
-import type { Config } from '../config.ts'
-import { failed, ok, StoreUnavailable } from '../failure.ts'
-import { createKeyNames } from './keys.ts'
-import { createResilience } from './resilience.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, findLive, listLive, writeAccount } from './schema.ts'
+import { failed, ok } from '../failure.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive } from './schema.ts'
 import { scripts } from './scripts.ts'
-import { FEED_START, feedWindowMs, type Account, type SessionGrant, type Store } from './store.ts'
+import { createSharedCheck } from './shared-check.ts'
+import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
-import { createUpstashClient } from './upstash-client.ts'
-
-type StoreConfig = Pick<
-  Config,
-  'store' | 'sessionsPerUser' | 'idleSeconds' | 'absoluteSeconds' | 'replayWindowSeconds' | 'accessTtlSeconds'
->
+import { createUpstashAccounts } from './upstash-accounts.ts'
+import { administerUpstash } from './upstash-administration.ts'
+import { createUpstashConnection, readReply, type StoreConfig } from './upstash-connection.ts'
 
 const openReply = z.union([
   z.tuple([z.literal('opened'), z.string()]).rest(z.string()),
@@ -21,16 +16,16 @@ const openReply = z.union([
   z.tuple([z.literal('wait'), z.coerce.number()]),
 ])
 const rotateReply = z.union([
-  z.tuple([z.enum(['rotated', 'replayed', 'recovered']), z.string(), z.string(), z.coerce.number(), z.coerce.number()]),
+  z.tuple([
+    z.enum(['rotated', 'replayed', 'recovered']),
+    ...([z.string(), z.string(), z.coerce.number(), z.coerce.number(), z.string(), z.string()] as const),
+  ]),
   z.tuple([z.enum(['reused', 'superseded', 'unknown', 'expired', 'foreign'])]),
+  z.tuple([z.literal('wait'), z.coerce.number()]),
 ])
 const beginReply = z.tuple([
   z.tuple([z.string().nullable(), z.string().nullable()]),
   z.string().nullable().default(null),
-])
-const changeReply = z.union([
-  z.tuple([z.literal('changed'), z.string()]).rest(z.string()),
-  z.tuple([z.literal('absent')]),
 ])
 const passwordReply = z.union([
   z.tuple([z.literal('changed')]).rest(z.string()),
@@ -39,181 +34,166 @@ const passwordReply = z.union([
 ])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone', 'foreign'])
-const createReply = z.enum(['created', 'taken', 'present'])
-const checkReply = z.tuple([z.string().nullable(), z.string().nullable()])
-const textReply = z.string()
+const manyReply = z.array(z.string().nullable())
+const listReply = z.tuple([z.string().nullable(), z.string().nullable()])
 const getReply = z.string().nullable()
 
 export function createUpstashStore(config: StoreConfig): Store {
-  const { timeoutMs, buckets, checkReads } = config.store
-  const redis = createUpstashClient(config.store)
-  const keys = createKeyNames(buckets)
-  const guarded = createResilience(timeoutMs)
+  const { buckets, checkReads, timeoutMs } = config.store
+  const connection = createUpstashConnection(config)
+  const { keys, ask, script, trail } = connection
   const idleMs = config.idleSeconds * 1000
+  const absoluteMs = config.absoluteSeconds * 1000
   const feedMs = feedWindowMs(config)
   const pageLimit = Math.ceil(FEED_PAGE_LIMIT / buckets)
   const page = feedPage(pageLimit)
   const sessionLimits = [config.sessionsPerUser, feedMs]
+  const { refreshesPerMinute } = config
+  const paceMs = refreshesPerMinute === 0 ? 0 : Math.round(60_000 / refreshesPerMinute)
 
-  /** Makes a script callable. */
-  function script<T>(source: string, reply: z.ZodType<T>, demand?: { readonly once: boolean }) {
-    const prepared = redis.createScript(source)
-    return async (keysUsed: string[], args: readonly (string | number)[]) =>
-      readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String)), demand))
-  }
-  const changeAccount = script(scripts.changeAccount, changeReply)
   const changePassword = script(scripts.changePassword, passwordReply)
   // Between two tries another sign-in may have ended the session, and the second would open it again.
   const openSession = script(scripts.openSession, openReply, { once: true })
   const rotate = script(scripts.rotate, rotateReply)
   const endSession = script(scripts.endSession, endReply)
-  const check = script(scripts.check, checkReply)
+  const check = script(scripts.check, manyReply)
   const readFeed = script(scripts.readFeed, page)
   const endOthers = script(scripts.endOthers, z.array(z.string()))
   const denyToken = script(scripts.denyToken, denyReply)
-  const createAccount = script(scripts.createAccount, createReply)
-  const creationKeys = async ({ username, userId }: Account) => [await keys.account(username), keys.username(userId)]
-  const replaceKeyRing = script(scripts.replaceKeyRing, textReply)
+  const replaceKeyRing = script(scripts.replaceKeyRing, z.string())
+
+  const readMany = (names: string[]) =>
+    checkReads === 'primary' ? check(names, []) : ask(manyReply, (redis) => redis.mget(...names))
 
   return {
+    ...administerUpstash(connection, config),
+    ...createUpstashAccounts(connection),
+
     async findAccount(username) {
       const key = await keys.account(username)
-      const stored = readReply(getReply, await guarded(() => redis.get(key)))
+      const stored = await ask(getReply, (redis) => redis.get(key))
       return stored === null ? undefined : readReply(accountJson, stored)
     },
 
-    findUsername: async (userId) =>
-      readReply(getReply, await guarded(() => redis.get(keys.username(userId)))) ?? undefined,
-
-    async createAccount(account) {
-      const outcome = await createAccount(await creationKeys(account), [writeAccount(account), account.username])
-      return outcome === 'created' ? outcome : 'taken'
-    },
-
-    async createAccounts(accounts) {
-      if (accounts.length === 0) return []
-      const keysOfAll = await Promise.all(accounts.map(creationKeys))
-      const pipeline = redis.pipeline()
-      for (const [i, account] of accounts.entries())
-        pipeline.eval(scripts.createAccount, keysOfAll[i] ?? [], [writeAccount(account), account.username])
-      return readReply(z.array(createReply).length(accounts.length), await guarded(() => pipeline.exec()))
-    },
+    findUsername: async (userId) => (await ask(getReply, (redis) => redis.get(keys.username(userId)))) ?? undefined,
 
     async beginLogin({ username, addressDigest, nowMs }) {
-      const pipeline = redis.pipeline().mget(await keys.account(username), await keys.accountThrottle(username))
-      if (addressDigest !== undefined) pipeline.get(keys.addressThrottle(addressDigest))
-      const [[account, atAccount], fromAddress] = readReply(beginReply, await guarded(() => pipeline.exec()))
+      const ofName = [await keys.account(username), await keys.accountThrottle(username)]
+      const [[account, atAccount], fromAddress] = await ask(beginReply, (redis) => {
+        const pipeline = redis.pipeline().mget(...ofName)
+        if (addressDigest !== undefined) pipeline.get(keys.addressThrottle(addressDigest))
+        return pipeline.exec()
+      })
       return {
         account: account === null ? undefined : readReply(accountJson, account),
         waitMs: Math.max(waitOf(atAccount, nowMs), waitOf(fromAddress, nowMs)),
       }
     },
 
-    async failLogin({ username, addressDigest, nowMs }) {
-      const count = (keysUsed: string[], { firstDelayed, longestMs, forgetMs, lockedAfter = 0 }: Throttle) =>
-        pipeline.eval(scripts.failLogin, keysUsed, [nowMs, firstDelayed, longestMs, forgetMs, lockedAfter].map(String))
-      const pipeline = redis.pipeline()
-      count([await keys.accountThrottle(username), await keys.account(username)], accountThrottle)
-      if (addressDigest !== undefined) count([keys.addressThrottle(addressDigest)], addressThrottle)
-      const waits = readReply(z.array(z.number()), await guarded(() => pipeline.exec()))
+    async failLogin({ username, addressDigest, nowMs, actor }) {
+      const ofName = [
+        await keys.accountThrottle(username),
+        await keys.account(username),
+        await keys.accountTrail(username),
+      ]
+      const args = ({ firstDelayed, longestMs, forgetMs, lockedAfter = 0 }: Throttle) =>
+        [nowMs, firstDelayed, longestMs, forgetMs, lockedAfter, ...trail(actor, '')].map(String)
+      const waits = await ask(z.array(z.number()), (redis) => {
+        const pipeline = redis.pipeline().eval(scripts.failLogin, ofName, args(accountThrottle))
+        if (addressDigest !== undefined)
+          pipeline.eval(scripts.failLogin, [keys.addressThrottle(addressDigest)], args(addressThrottle))
+        return pipeline.exec()
+      })
       return { waitMs: Math.max(...waits) }
     },
 
-    async changeAccount({ account: { userId, username }, status = '', roles, nowMs }) {
-      const ofName = [await keys.account(username), await keys.accountThrottle(username)]
-      const [outcome, account, ...ended] = await changeAccount(
-        [...ofName, keys.session(userId), keys.feed(userId)],
-        [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, feedMs],
-      )
-      return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
-    },
-
-    async changePassword({ account: { userId, username, hash }, newHash, sid, nowMs }) {
+    async changePassword({ account: { userId, username, hash }, newHash, sid, nowMs, actor }) {
       const reply = await changePassword(
-        [keys.session(userId), keys.feed(userId), await keys.account(username), await keys.accountThrottle(username)],
-        [userId, sid, hash, newHash, nowMs, idleMs, feedMs],
+        [...keys.sessionKeys(userId), await keys.account(username), await keys.accountThrottle(username)],
+        [userId, sid, hash, newHash, nowMs, idleMs, feedMs, ...trail(actor, userId)],
       )
       if (reply[0] === 'wait') return { status: reply[0], waitMs: reply[1] }
       const [status, ...ended] = reply
       return status === 'changed' ? { status, ended } : { status }
     },
 
-    async openSession({ account, newHash, clientId, sid, familyDigest, device, nowMs }) {
+    async openSession({ account, newHash, clientId, sid, familyDigest, device, nowMs, actor }) {
       const { userId, username, hash } = account
-      const endsAtMs = nowMs + config.absoluteSeconds * 1000
+      const times = [nowMs, idleMs, nowMs + absoluteMs, ...sessionLimits]
       const reply = await openSession(
-        [keys.session(userId), keys.feed(userId), await keys.account(username), await keys.accountThrottle(username)],
-        [sid, familyDigest, clientId, hash, newHash ?? '', nowMs, idleMs, endsAtMs, ...sessionLimits, device],
+        [...keys.sessionKeys(userId), await keys.account(username), await keys.accountThrottle(username)],
+        [sid, familyDigest, clientId, hash, newHash ?? '', ...times, device, '', '', '', ...trail(actor, userId)],
       )
       if (reply[0] === 'wait') return { status: reply[0], waitMs: reply[1] }
       const [status, roles, ...superseded] = reply
       if (status === 'changed') return { status }
-      const lastsUntilMs = nowMs + Math.min(idleMs, config.absoluteSeconds * 1000)
-      return { status, grant: { clientId, roles: roles ?? '', authAtMs: nowMs, lastsUntilMs }, superseded }
+      const lastsUntilMs = nowMs + Math.min(idleMs, absoluteMs)
+      return { status, grant: { clientId, roles: roles ?? '', amr: '', authAtMs: nowMs, lastsUntilMs }, superseded }
     },
 
-    async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs }) {
-      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits]
-      const reply = await rotate(
-        [keys.session(userId), keys.feed(userId)],
-        [sid, generation, familyDigest, attemptDigest, clientIds.join(' '), nowMs, ...window],
-      )
+    async rotate({ userId, sid, generation, familyDigest, attemptDigest, clientIds, nowMs, actor }) {
+      const window = [config.replayWindowSeconds * 1000, idleMs, ...sessionLimits, paceMs]
+      const held = [sid, generation, familyDigest, attemptDigest, clientIds.join(' ')]
+      const reply = await rotate(keys.sessionKeys(userId), [...held, nowMs, ...window, ...trail(actor, userId)])
       if (reply.length === 1) return failed({ reason: reply[0] })
-      const [how, clientId, roles, authAtMs, lastsUntilMs] = reply
-      const grant: SessionGrant = { clientId, roles, authAtMs, lastsUntilMs }
+      if (reply.length === 2)
+        return failed({ reason: 'too_many_attempts', retryAfterSeconds: Math.ceil(reply[1] / 1000) })
+      const [how, clientId, roles, authAtMs, lastsUntilMs, subject, amr] = reply
+      const grant: SessionGrant = {
+        clientId,
+        roles,
+        subject: subject === '' ? undefined : subject,
+        amr,
+        authAtMs,
+        lastsUntilMs,
+      }
       return ok({ how, grant })
     },
 
-    async endSession({ userId, sid, familyDigest, clientId, accessToken, nowMs }) {
+    async endSession({ userId, sid, familyDigest, clientId, accessToken, nowMs, actor }) {
       const held = [sid, familyDigest ?? '', clientId ?? '']
       const denied = [accessToken?.jti ?? '', accessToken?.expMs ?? 0]
       const [status] = await endSession(
-        [keys.session(userId), keys.feed(userId), ...(accessToken ? [keys.denial(userId, accessToken.jti)] : [])],
-        [...held, nowMs, idleMs, feedMs, ...denied],
+        [...keys.sessionKeys(userId), ...(accessToken ? [keys.denial(userId, accessToken.jti)] : [])],
+        [...held, nowMs, idleMs, feedMs, ...denied, ...trail(actor, userId)],
       )
       return status
     },
 
-    listSessions: async ({ userId, nowMs }) =>
-      listLive(readReply(getReply, await guarded(() => redis.get(keys.session(userId)))), { nowMs, idleMs }),
+    async listSessions({ userId, nowMs }) {
+      const both = [keys.session(userId), keys.epoch(userId)]
+      const [record, epoch] = await ask(listReply, (redis) => redis.mget(...both))
+      return listLive({ record, epoch }, { nowMs, idleMs })
+    },
 
-    endOthers: ({ userId, sid, nowMs }) =>
-      endOthers([keys.session(userId), keys.feed(userId)], [sid, nowMs, idleMs, feedMs]),
+    endOthers: ({ userId, sid, nowMs, actor }) =>
+      endOthers(keys.sessionKeys(userId), [sid, nowMs, idleMs, feedMs, ...trail(actor, userId)]),
 
-    denyToken: ({ userId, sid, clientId, jti, expMs, nowMs }) =>
+    denyToken: ({ userId, sid, clientId, jti, expMs, nowMs, actor }) =>
       denyToken(
-        [keys.session(userId), keys.feed(userId), keys.denial(userId, jti)],
-        [sid, clientId, jti, expMs, nowMs, feedMs],
+        [...keys.sessionKeys(userId), keys.denial(userId, jti)],
+        [sid, clientId, jti, expMs, nowMs, feedMs, ...trail(actor, userId)],
       ),
 
-    async check({ userId, sid, jti, nowMs }) {
-      const both = [keys.session(userId), keys.denial(userId, jti)]
-      const [record, denial] =
-        checkReads === 'primary'
-          ? await check(both, [])
-          : readReply(checkReply, await guarded(() => redis.mget(...both)))
-      return denial === null ? findLive(record, { sid, nowMs, idleMs }) : { status: 'denied' }
-    },
+    check: createSharedCheck({ keys, readMany, idleMs, timeoutMs }),
 
     async readFeed(places) {
       const args = (bucket: number) => [places[bucket] ?? FEED_START, String(pageLimit)]
       const [feed, ...others] = keys.feeds
       if (feed !== undefined && others.length === 0) return [await readFeed([feed], args(0))]
-      const pipeline = redis.pipeline()
-      for (const [bucket, one] of keys.feeds.entries()) pipeline.eval(scripts.readFeed, [one], args(bucket))
-      return readReply(z.array(page), await guarded(() => pipeline.exec()))
+      return ask(z.array(page), (redis) => {
+        const pipeline = redis.pipeline()
+        for (const [bucket, one] of keys.feeds.entries()) pipeline.eval(scripts.readFeed, [one], args(bucket))
+        return pipeline.exec()
+      })
     },
 
-    readKeyRing: async () => readReply(getReply, await guarded(() => redis.get(keys.keyRing))) ?? '',
+    readKeyRing: async () => (await ask(getReply, (redis) => redis.get(keys.keyRing))) ?? '',
 
-    replaceKeyRing: ({ read, next, withdrawn }) =>
-      replaceKeyRing([keys.keyRing, keys.keyFeed], [read, next, withdrawn?.kid ?? '', withdrawn?.nowMs ?? 0, feedMs]),
+    replaceKeyRing: ({ read, next, added, withdrawn, actor }) =>
+      replaceKeyRing(
+        [keys.keyRing, keys.keyFeed, keys.keyTrail],
+        [read, next, withdrawn?.kid ?? '', withdrawn?.nowMs ?? 0, feedMs, added ?? '', ...trail(actor, '')],
+      ),
   }
-}
-
-/** Reads a reply. One of another shape is a store that makes no sense, not an answer. @throws {StoreUnavailable} */
-function readReply<T>(shape: z.ZodType<T>, reply: unknown): T {
-  const parsed = shape.safeParse(reply)
-  if (parsed.success) return parsed.data
-  throw new StoreUnavailable('unreadable reply')
 }

@@ -2,6 +2,7 @@
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { failed, ok, type Result } from '../failure.ts'
+import type { CheckedTokens } from './checked-tokens.ts'
 import type { KeyRing } from './keyring.ts'
 
 const TYP = 'at+jwt'
@@ -42,6 +43,14 @@ export async function signAccessToken(payload: AccessClaims, { signing }: KeyRin
     .sign(signing.privateKey)
 }
 
+/** What a token is checked against; `checked` remembers the outcome of earlier checks. */
+interface Expected {
+  readonly issuer: string
+  readonly audiences: readonly string[]
+  readonly nowMs: number
+  readonly checked: CheckedTokens
+}
+
 /**
  * Checks signature, `typ`, `iss`, `aud` and `exp` without any I/O. Keys come from the ring alone: `jku`, `jwk` and
  * `x5u` headers are not looked at, and `alg` must be the key's own (RFC 8725 section 3.1).
@@ -49,17 +58,21 @@ export async function signAccessToken(payload: AccessClaims, { signing }: KeyRin
 export async function verifyAccessToken(
   token: string,
   ring: KeyRing,
-  expected: { readonly issuer: string; readonly audiences: readonly string[]; readonly nowMs: number },
+  { issuer, audiences, nowMs, checked }: Expected,
 ): Promise<Result<AccessClaims, { reason: 'token_invalid' }>> {
+  const known = checked.find(token, ring, nowMs)
+  if (known) return ok(known)
   try {
-    const { payload } = await jwtVerify(token, ({ kid, alg }) => findKey(ring, kid, alg), {
-      issuer: expected.issuer,
-      audience: [...expected.audiences],
+    const { payload, key, protectedHeader } = await jwtVerify(token, ({ kid, alg }) => findKey(ring, kid, alg), {
+      issuer,
+      audience: [...audiences],
       typ: TYP,
-      currentDate: new Date(expected.nowMs),
+      currentDate: new Date(nowMs),
     })
     const parsed = claims.safeParse(payload)
-    return parsed.success ? ok(parsed.data) : failed({ reason: 'token_invalid' })
+    if (!parsed.success) return failed({ reason: 'token_invalid' })
+    checked.remember(token, { claims: parsed.data, kid: protectedHeader.kid ?? '', publicKey: key })
+    return ok(parsed.data)
   } catch (error) {
     if (error instanceof errors.JOSEError) return failed({ reason: 'token_invalid' })
     throw error

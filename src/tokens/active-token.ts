@@ -30,6 +30,8 @@ export interface ActiveToken extends Omit<PresentedToken, 'claims'> {
   readonly how: 'live' | 'cached' | 'stale'
 }
 
+type ReadParts = Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys' | 'checkedTokens'>
+
 /**
  * Checks what costs no store call: signature or MAC, issuer and expiry.
  *
@@ -37,15 +39,15 @@ export interface ActiveToken extends Omit<PresentedToken, 'claims'> {
  * @throws {StoreUnavailable} when it cannot be
  */
 export async function readAccessToken(
-  { config, keyRing, clock, opaqueKeys }: Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys'>,
+  { config, keyRing, clock, opaqueKeys, checkedTokens: checked }: ReadParts,
   presented: string,
   { certain }: { readonly certain: boolean } = { certain: false },
 ): Promise<Result<PresentedToken, Invalid>> {
   const nowMs = clock.nowMs()
   if (isOpaque(presented)) return parseOpaqueToken(presented, opaqueKeys, nowMs)
   const { issuer, audiences } = config
-  const ring = await keyRing.current(kidOf(presented), { certain })
-  const read = await verifyAccessToken(presented, ring, { issuer, audiences, nowMs })
+  const ring = await keyRing.current(checked.kidOf(presented) ?? kidOf(presented), { certain })
+  const read = await verifyAccessToken(presented, ring, { issuer, audiences, nowMs, checked })
   if (!read.ok) return read
   const { sub: userId, sid, jti, iat, exp } = read.value
   return ok({ userId, sid, jti, iat, exp, claims: read.value })
@@ -58,7 +60,7 @@ export async function readAccessToken(
  * @throws {StoreUnavailable} when neither the store nor memory can tell
  */
 export async function checkAccessToken(
-  parts: Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys' | 'liveCheck'>,
+  parts: ReadParts & Pick<Parts, 'liveCheck'>,
   presented: string,
   expected: { readonly audiences: readonly string[]; readonly fresh: boolean },
 ): Promise<Result<ActiveToken, Invalid>> {

@@ -3,6 +3,7 @@
  * one compare-and-set: of those that come at the same time one is made, and the others find it done.
  */
 import type { Config } from '../config.ts'
+import type { Actor } from '../store/audit.ts'
 import type { Store } from '../store/store.ts'
 import {
   addKey,
@@ -23,6 +24,8 @@ export interface RingTools {
   readonly seals: Seals
   readonly signingAlg: Config['signingAlg']
   readonly times: RingTimes
+  /** Who makes the changes. */
+  readonly actor: Actor
 }
 
 export interface RingChange {
@@ -104,12 +107,21 @@ async function withNewKey(
   return { ring: addKey(ring, added, nowMs, times), added }
 }
 
-async function change({ store }: RingTools, make: (ring: Ring) => Promise<NextRing | undefined>): Promise<RingChange> {
+async function change(
+  { store, actor }: RingTools,
+  make: (ring: Ring) => Promise<NextRing | undefined>,
+): Promise<RingChange> {
   const read = await store.readKeyRing()
   const ring = parseRing(read)
   const next = await make(ring)
   if (!next) return { ring, ours: false }
   const wanted = writeRing(next.ring)
-  const stored = await store.replaceKeyRing({ read, next: wanted, withdrawn: next.withdrawn })
+  const stored = await store.replaceKeyRing({
+    read,
+    next: wanted,
+    added: next.added?.kid,
+    withdrawn: next.withdrawn,
+    actor,
+  })
   return stored === wanted ? { ...next, ours: true } : { ring: parseRing(stored), ours: false }
 }

@@ -67,10 +67,10 @@ describe('round trips to the store', () => {
     expect(await tripsOf(change(password, 'short'), 422)).toEqual(trips.slice(0, 3))
   })
 
-  it('for a live check: one MGET of two keys, and none on a cached answer', async () => {
+  it('for a live check: one MGET of three keys, and none on a cached answer', async () => {
     const { access_token } = await user.login()
     expect(await tripsOf(verify(access_token), 204)).toEqual([['mget']])
-    expect(stack.storeRequests[0]?.commands[0]).toHaveLength(3)
+    expect(stack.storeRequests[0]?.commands[0]).toHaveLength(4)
     expect(await tripsOf(verify(access_token), 204)).toEqual([])
   })
 

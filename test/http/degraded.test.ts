@@ -125,11 +125,11 @@ describe('the circuit breaker', () => {
   it('survives clients that hang up in the middle of its trial', async () => {
     const stack = await stackForTest({ env: { STORE_TIMEOUT_MS: '500' } })
     const user = await createUser(stack)
-    const { access_token } = await user.login()
+    const { access_token, refresh_token } = await user.login()
     stack.redis.pause()
     const hangUp = async () => {
-      const hurry = { ...bearer(access_token), signal: AbortSignal.timeout(50) }
-      await stack.request('/v1/verify?fresh=1', hurry).catch(() => undefined)
+      const hurry = { ...json({ refresh_token }), signal: AbortSignal.timeout(50) }
+      await stack.request('/v1/refresh', hurry).catch(() => undefined)
     }
     await expect
       .poll(

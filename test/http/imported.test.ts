@@ -9,6 +9,7 @@ import type { Account, Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
 import { mintId } from '../../src/tokens/refresh.ts'
 import { deriveKeys, type DerivedKeys } from '../../src/tokens/service-secret.ts'
+import { actor } from '../support/actor.ts'
 import { foreignPassword, foreignSamples } from '../support/foreign-hashes.ts'
 import { stackForTest, startStack, testSecret, type Stack } from '../support/stack.ts'
 import { json, readTokens, refusal } from '../support/user.ts'
@@ -36,7 +37,7 @@ async function imported(hash: string): Promise<Account> {
     roles: 'customer',
     createdAtMs: 1_600_000_000_000,
   }
-  expect(await store.createAccounts([account])).toEqual(['created'])
+  expect(await store.createAccounts({ accounts: [account], actor })).toEqual(['created'])
   return account
 }
 
@@ -112,7 +113,10 @@ describe('an imported account', () => {
     for (const hash of forged) {
       const username = `forged-${mintId(systemRandom)}`.toLowerCase()
       const userId = mintId(systemRandom)
-      await store.createAccount({ userId, username, hash, status: 'active', roles: '', createdAtMs: 0 })
+      await store.createAccount({
+        account: { userId, username, hash, status: 'active', roles: '', createdAtMs: 0 },
+        actor,
+      })
       expect(await refusal(await login(username, foreignPassword))).toBe('401 invalid_credentials')
     }
   })

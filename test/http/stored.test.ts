@@ -6,7 +6,7 @@ import { bearer, createUser, json } from '../support/user.ts'
 const DAY_MS = 86_400_000
 
 describe('what the endpoints leave in the store', () => {
-  it('has a time to live on every key but those of accounts and the key ring', async () => {
+  it('has a time to live on every key but those of accounts, the key ring, the epoch and the audit trail', async () => {
     const stack = await stackForTest()
     const user = await createUser(stack)
     const first = await user.login()
@@ -28,7 +28,10 @@ describe('what the endpoints leave in the store', () => {
     direct.disconnect()
     expect(Object.keys(lives).toSorted()).toEqual([
       'account',
+      'accounts',
+      'audit',
       'deny',
+      'epoch',
       'feed',
       'keyring',
       'session',
@@ -40,7 +43,7 @@ describe('what the endpoints leave in the store', () => {
       expect(lives[kind]).toBeGreaterThan(0)
       expect(lives[kind]).toBeLessThanOrEqual(limit)
     }
-    expect([lives['account'], lives['username'], lives['keyring']]).toEqual([-1, -1, -1])
+    for (const kind of ['account', 'accounts', 'username', 'keyring', 'epoch', 'audit']) expect(lives[kind]).toBe(-1)
   })
 
   it('holds no token, no password and no private key', async () => {

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
+import { actor } from '../support/actor.ts'
 import { operatorVariables, runTool, type CommandRun } from '../support/command-line.ts'
 import { copyOfProject } from '../support/project-copy.ts'
 import { knowing, rangeInterfaceForTest } from '../support/range-interface.ts'
@@ -71,6 +72,7 @@ async function firstKey(): Promise<void> {
     seals: [keySeal],
     signingAlg: config.signingAlg,
     times: ringTimes(config),
+    actor,
   } as const
   await tendRing(tools, Date.now())
 }

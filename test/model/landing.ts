@@ -74,6 +74,6 @@ function learnt(facts: Facts, { errand, token, attempt, nowMs }: Shown, answer: 
 }
 
 /** In order, so that the same set is always the same state. */
-function union<T extends string>(some: readonly T[], more: readonly T[]): readonly T[] {
+export function union<T extends string>(some: readonly T[], more: readonly T[]): readonly T[] {
   return [...new Set([...some, ...more])].toSorted()
 }

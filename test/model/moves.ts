@@ -1,6 +1,6 @@
 /** All that may happen next: what callers do, what a thief does, what the clock does, and what befalls the store. */
 import { callerMoves, errandOf, tell } from './callers.ts'
-import { callOf, isGranted, land, type Shown } from './landing.ts'
+import { callOf, isGranted, land, union, type Shown } from './landing.ts'
 import { TICK_MS, type Effect, type StoreCall } from './real-store.ts'
 import { IDLE_MS, WINDOW_MS, type Allowance, type Setup, type World } from './world.ts'
 
@@ -16,7 +16,13 @@ export type Move =
 
 export function movesFrom(world: World, setup: Setup): Move[] {
   if (world.facts.opened.length === 0) return [signIn(world, setup)]
-  return [...callerMoves(world, setup), ...thiefMoves(world, setup), ...clockMoves(world, setup), ...mishaps(world)]
+  return [
+    ...callerMoves(world, setup),
+    ...thiefMoves(world, setup),
+    ...clockMoves(world, setup),
+    ...endings(world),
+    ...mishaps(world),
+  ]
 }
 
 /** How every story begins. */
@@ -94,7 +100,30 @@ function later(world: World, nowMs: number, allowed: Allowance): World {
   return { ...world, nowMs, allowed, stored: { ...world.stored, record: null } }
 }
 
-/** A failover to a replica that lags behind, an eviction, a damaged value, a lost account. */
+/** Every session ends, of this user too. What the script does to the epoch is done to it here: it has all buckets for itself. */
+function endings(world: World): Move[] {
+  const { allowed, stored, feed, facts } = world
+  if (allowed.endings === 0 || isSomebodySigningIn(world)) return []
+  return [
+    {
+      label: 'an administrator ends every session of everyone',
+      world: {
+        ...world,
+        stored: { ...stored, epoch: `ending-${allowed.endings}` },
+        feed: union(feed, facts.opened),
+        facts: { ...facts, left: union(facts.left, facts.opened), ended: union(facts.ended, facts.opened) },
+        allowed: { ...allowed, endings: allowed.endings - 1 },
+      },
+    },
+  ]
+}
+
+/** A sign-in that was ended may not be tried again: rule 5 of the callers. */
+function isSomebodySigningIn({ callers }: World): boolean {
+  return callers.some((one) => one.phase !== 'ready' && one.phase !== 'out' && errandOf(one) === 'login')
+}
+
+/** A failover to a replica that lags behind, an eviction, a damaged value, a lost account, a lost epoch. */
 function mishaps(world: World): Move[] {
   const { allowed, stored, earlier, facts } = world
   const moves: Move[] = []
@@ -120,6 +149,15 @@ function mishaps(world: World): Move[] {
         world: { ...less, facts: lost, stored: { ...stored, record } },
       })
   }
+  if (stored.epoch !== null && !isSomebodySigningIn(world))
+    moves.push({
+      label: 'the epoch is lost',
+      world: {
+        ...less,
+        facts: { ...lost, ended: union(facts.ended, facts.opened) },
+        stored: { ...stored, epoch: null },
+      },
+    })
   moves.push({ label: 'the account is lost', world: { ...less, stored: { ...stored, hasAccount: false } } })
   return moves
 }

@@ -118,11 +118,20 @@ const mutants: readonly Mutant[] = [
     instead: `local session = find(record, sid)
       if not session and #record.sessions == 0 then
         session = { sid = sid, digest = digest, client = 'app', gen = string.format('%010d', generation),
-          attempt = attempt, auth = now_ms, used = now_ms, ends = now_ms + idle_ms }
+          attempt = attempt, auth = now_ms, used = now_ms, ends = now_ms + idle_ms,
+          device = '', epoch = record.epoch, amr = '', lead = '00000' }
         record.sessions[1] = session
       end`,
     story: 'a client, a login on a phone, lost and damaged records',
     promise: /^no token is issued on absence/,
+  },
+  {
+    mistake: 'a session of another epoch is refreshed',
+    script: 'rotate',
+    written: 'if is_session(session) and session.epoch == record.epoch then',
+    instead: 'if is_session(session) then',
+    story: 'a client, a login on a phone, the end of every session',
+    promise: neverAgain,
   },
   {
     mistake: 'a login keeps the older session',
@@ -135,7 +144,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a login does not say which session it ended',
     script: 'openSession',
-    written: 'announce_end(KEYS[2], ended, now_ms, window_ms)',
+    written: 'announce_end(KEYS[3], ended, now_ms, window_ms)',
     instead: '',
     story: 'two tabs, a login on a phone, a thief',
     promise: inTheFeed,
@@ -175,7 +184,7 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a logout is not announced',
     script: 'endSession',
-    written: 'announce_end(KEYS[2], session, now_ms, window_ms)',
+    written: 'announce_end(KEYS[3], session, now_ms, window_ms)',
     instead: '',
     story: 'two tabs, a logout in one of them',
     promise: inTheFeed,

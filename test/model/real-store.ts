@@ -6,6 +6,7 @@
  */
 import { writeAccount } from '../../src/store/schema.ts'
 import type { Account, Store } from '../../src/store/store.ts'
+import { actor } from '../support/actor.ts'
 import { storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
 export type Sid = 'A' | 'B' | 'C'
@@ -16,6 +17,8 @@ export interface Stored {
   /** The sessions whose access token is denied on its own. */
   readonly denied: readonly Sid[]
   readonly hasAccount: boolean
+  /** The bucket's; null at first, and when it is lost. */
+  readonly epoch: string | null
 }
 
 /** One call of the port. Every session has one access token that is ever shown. */
@@ -81,8 +84,8 @@ export async function createRealStore(
 }
 
 /** Two calls with the same key are the same call on the same bytes. */
-function keyOf({ record, denied, hasAccount }: Stored, call: StoreCall): string {
-  return [record, hasAccount, ...denied, ...Object.values(call)].join('|')
+function keyOf({ record, denied, hasAccount, epoch }: Stored, call: StoreCall): string {
+  return [record, hasAccount, epoch, ...denied, ...Object.values(call)].join('|')
 }
 
 /** A user in each bucket. */
@@ -109,19 +112,22 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   const { userId } = account
   const key = keys.session(userId)
   const feed = keys.feed(userId)
+  const epochKey = keys.epoch(userId)
   const accountKey = await keys.account(account.username)
   const denials = allSids.map((sid) => keys.denial(userId, jtiOf(sid)))
 
-  const before = direct.pipeline().del(key, feed, accountKey, ...denials)
+  const before = direct.pipeline().del(key, feed, accountKey, epochKey, ...denials)
   if (stored.record !== null) before.set(key, stored.record)
+  if (stored.epoch !== null) before.set(epochKey, stored.epoch)
   if (stored.hasAccount) before.set(accountKey, writeAccount(account))
   for (const sid of stored.denied) before.set(keys.denial(userId, jtiOf(sid)), '1')
   await before.exec()
 
   const answer = await answerOf(store, account, call)
 
-  const [record, ttl, entries, ...denied] = await Promise.all([
+  const [record, epoch, ttl, entries, ...denied] = await Promise.all([
     direct.get(key),
+    direct.get(epochKey),
     direct.pttl(key),
     direct.xrange(feed, '-', '+'),
     ...denials.map((denial) => direct.exists(denial)),
@@ -129,7 +135,12 @@ async function run({ started: { direct }, store, user }: Lane, stored: Stored, c
   if (record !== null && record !== stored.record && ttl < 0) throw new Error('a record was stored without an expiry')
   return {
     answer,
-    stored: { record, denied: allSids.filter((_, place) => denied[place] === 1), hasAccount: stored.hasAccount },
+    stored: {
+      record,
+      denied: allSids.filter((_, place) => denied[place] === 1),
+      hasAccount: stored.hasAccount,
+      epoch,
+    },
     ttlMs: ttl < 0 ? undefined : Math.ceil(ttl / TICK_MS) * TICK_MS,
     announced: entries.map(([, [, kind, , id]]) => `${kind === 'jti' ? 'jti ' : ''}${id?.at(-1)}`),
   }
@@ -142,17 +153,18 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
   const sid = idOf(letter)
   switch (call.verb) {
     case 'open':
-      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs })).status
+      return (await store.openSession({ account, clientId: 'app', sid, familyDigest: sid, device: '', nowMs, actor }))
+        .status
     case 'rotate': {
       const { generation, attempt, clientId } = call
       const turn = { userId, sid, generation, familyDigest: sid, clientIds: [clientId], nowMs }
-      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.') })
+      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.'), actor })
       return result.ok ? result.value.how : result.failure.reason
     }
     case 'end':
       return call.by === 'refresh token'
-        ? store.endSession({ userId, sid, familyDigest: sid, nowMs })
-        : store.endSession({ userId, sid, accessToken: { jti: jtiOf(letter), expMs: nowMs + 300_000 }, nowMs })
+        ? store.endSession({ userId, sid, familyDigest: sid, nowMs, actor })
+        : store.endSession({ userId, sid, accessToken: { jti: jtiOf(letter), expMs: nowMs + 300_000 }, nowMs, actor })
     case 'check':
       return (await store.check({ userId, sid, jti: jtiOf(letter), nowMs })).status
     default:
@@ -160,9 +172,9 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
   }
 }
 
-/** An id as long as a real one, that ends in the session's letter. */
+/** An id as long as a real one, of the session's letter, so that no two begin alike. */
 function idOf(sid: Sid): string {
-  return sid.padStart(22, '0')
+  return sid.repeat(22)
 }
 
 function jtiOf(sid: Sid): string {

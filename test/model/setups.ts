@@ -87,6 +87,11 @@ export const setups: readonly Setup[] = [
     allowed: { pauses: 1, mishaps: 2 },
   },
   {
+    name: 'a client, a login on a phone, the end of every session',
+    callers: [{ name: 'app', jar: 0, errands: twice }, phone(['login', 'refresh'])],
+    allowed: { pauses: 1, endings: 1, mishaps: 1 },
+  },
+  {
     name: 'three tabs, a thief, a logout, a login',
     callers: [
       ...tabs(2, ['refresh']),

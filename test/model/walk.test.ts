@@ -41,7 +41,10 @@ it('comes by the same bytes when one call follows another', async () => {
           calls++
           const [effect] = await real.effectsOf([[world.stored, move.call]])
           if (!effect) throw new Error('no effect')
+          // The search has a user in this bucket, too.
+          await setEpoch(user, world.stored)
           expect(await answerOf(store, user.account, move.call)).toBe(effect.answer)
+          expect(await started.direct.get(user.keys.epoch(user.account.userId))).toBe(effect.stored.epoch)
           world = move.next(effect)
         } else {
           if (move.world.stored !== world.stored) await befall(user, move.world.stored)
@@ -55,6 +58,11 @@ it('comes by the same bytes when one call follows another', async () => {
   console.log(`${calls} calls`)
   expect(calls).toBeGreaterThan(500)
 })
+
+async function setEpoch({ account, keys }: StoredUser, { epoch }: Stored): Promise<void> {
+  const key = keys.epoch(account.userId)
+  await (epoch === null ? started.direct.del(key) : started.direct.set(key, epoch))
+}
 
 /** What no call did: time, or a mishap. */
 async function befall({ account, keys }: StoredUser, { record, hasAccount }: Stored): Promise<void> {

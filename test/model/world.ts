@@ -83,9 +83,11 @@ export interface Allowance {
   readonly pauses: number
   /** More than the idle time goes by. */
   readonly sleeps: number
+  /** An administrator ends every session of everyone. */
+  readonly endings: number
   /** The store loses an acknowledged write. */
   readonly failovers: number
-  /** The store loses the record, or finds it unreadable, or loses the account. */
+  /** The store loses the record, or finds it unreadable, or loses the account or the epoch. */
   readonly mishaps: number
 }
 
@@ -130,7 +132,7 @@ export interface Setup {
 export function firstWorld({ callers, thief, allowed }: Setup): World {
   return {
     nowMs: T0,
-    stored: { record: null, denied: [], hasAccount: true },
+    stored: { record: null, denied: [], hasAccount: true, epoch: null },
     recordEndsMs: T0,
     feed: [],
     earlier: [],
@@ -152,6 +154,6 @@ export function firstWorld({ callers, thief, allowed }: Setup): World {
     })),
     thief: thief ? { token: null, uses: thief.uses } : null,
     facts: { opened: [], left: [], ended: [], usedMs: {}, spent: {}, robbed: [], lost: 'nothing' },
-    allowed: { ticks: 0, pauses: 0, sleeps: 0, failovers: 0, mishaps: 0, ...allowed },
+    allowed: { ticks: 0, pauses: 0, sleeps: 0, endings: 0, failovers: 0, mishaps: 0, ...allowed },
   }
 }

@@ -13,6 +13,7 @@ import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
 import { ringTimes, rotateRing, type RingTools } from '../../src/tokens/key-changes.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
+import { actor } from '../support/actor.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { soakPassword } from './device.ts'
 
@@ -74,7 +75,7 @@ export async function startStage({ bundle, folder, balancer, onLine }: StageOpti
   const store = createUpstashStore(config.value)
   const { keySeal, passwordSecret } = await deriveKeys(secret)
   const userIds = new Map<string, string>()
-  const operator = { store, seals: [keySeal], signingAlg, times: ringTimes(config.value) } satisfies RingTools
+  const operator = { store, seals: [keySeal], signingAlg, times: ringTimes(config.value), actor } satisfies RingTools
   // So that the first new key signs before two minutes are over.
   await rotateRing(operator, systemClock.nowMs())
   return {
@@ -105,7 +106,8 @@ async function createAccounts(parts: AccountParts, names: readonly string[]): Pr
     const userId = await mintUserId(systemRandom, username, buckets)
     userIds.set(username, userId)
     const createdAtMs = systemClock.nowMs()
-    await store.createAccount({ userId, username, hash: hashed.value, status: 'active', roles: '', createdAtMs })
+    const account = { userId, username, hash: hashed.value, status: 'active', roles: '', createdAtMs } as const
+    await store.createAccount({ account, actor })
   }
 }
 

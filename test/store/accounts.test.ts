@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createKeyNames, mintUserId } from '../../src/store/keys.ts'
 import { FEED_START, type Account, type Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
+import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
 
 describe.each(storeForms)('an account that an administrator changes $name', ({ scriptForm, cluster, buckets }) => {
@@ -22,7 +23,7 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
     const nowMs = Date.now()
     const { account, open } = await storeUser(store, { buckets })
     const [one, two] = [await open(store, nowMs), await open(store, nowMs)]
-    const disabled = await store.changeAccount({ account, status: 'disabled', nowMs })
+    const disabled = await store.changeAccount({ account, status: 'disabled', nowMs, actor })
     expect(disabled?.account.status).toBe('disabled')
     expect(disabled?.ended.toSorted()).toEqual([one.sid, two.sid].toSorted())
     for (const { sid, turn } of [one, two]) {
@@ -30,9 +31,9 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
       expect(await outcomeOf(store.rotate(turn(0, nowMs)))).toBe('unknown')
     }
     expect(await told([one.sid, two.sid])).toHaveLength(2)
-    expect((await store.changeAccount({ account, status: 'disabled', nowMs }))?.ended).toEqual([])
+    expect((await store.changeAccount({ account, status: 'disabled', nowMs, actor }))?.ended).toEqual([])
     await expect(open(store, nowMs)).rejects.toThrow('not opened')
-    await store.changeAccount({ account, status: 'active', nowMs })
+    await store.changeAccount({ account, status: 'active', nowMs, actor })
     await open(store, nowMs)
   })
 
@@ -40,7 +41,7 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
     const nowMs = Date.now()
     const { account, keys, open } = await storeUser(store, { buckets })
     const { sid, turn } = await open(store, nowMs)
-    const changed = await store.changeAccount({ account, roles: 'teller auditor', nowMs: nowMs + 1 })
+    const changed = await store.changeAccount({ account, roles: 'teller auditor', nowMs: nowMs + 1, actor })
     expect(changed).toMatchObject({ account: { roles: 'teller auditor', status: 'active' }, ended: [] })
     expect(await store.check({ userId: account.userId, sid, jti: 'j', nowMs })).toMatchObject({
       session: { roles: 'teller auditor' },
@@ -48,9 +49,9 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
     const turned = await store.rotate(turn(0, nowMs + 2))
     expect(turned.ok && turned.value.grant.roles).toBe('teller auditor')
     expect(await told([sid])).toMatchObject([{ kind: 'sid', id: sid, beforeMs: nowMs + 1 }])
-    await store.changeAccount({ account, roles: 'teller auditor', nowMs: nowMs + 3 })
+    await store.changeAccount({ account, roles: 'teller auditor', nowMs: nowMs + 3, actor })
     expect(await told([sid])).toHaveLength(1)
-    await store.changeAccount({ account, roles: '', nowMs: nowMs + 4 })
+    await store.changeAccount({ account, roles: '', nowMs: nowMs + 4, actor })
     expect((await store.findAccount(account.username))?.roles).toBe('')
     expect(await started.direct.pttl(keys.session(account.userId))).toBeGreaterThan(0)
   })
@@ -61,9 +62,9 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
     const { username } = account
     const throttle = await keys.accountThrottle(username)
     await started.direct.set(throttle, '99 0', 'PX', 60_000)
-    await store.failLogin({ username, nowMs })
+    await store.failLogin({ username, nowMs, actor })
     expect((await store.findAccount(username))?.status).toBe('locked')
-    expect(await store.changeAccount({ account, status: 'active', nowMs })).toMatchObject({
+    expect(await store.changeAccount({ account, status: 'active', nowMs, actor })).toMatchObject({
       account: { status: 'active' },
     })
     expect(await started.direct.exists(throttle)).toBe(0)
@@ -72,7 +73,7 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
   it('is not touched if the name has another account by now', async () => {
     const { account } = await storeUser(store, { buckets })
     const other = { ...account, userId: await mintUserId(systemRandom, account.username, buckets) }
-    expect(await store.changeAccount({ account: other, status: 'disabled', nowMs: Date.now() })).toBeUndefined()
+    expect(await store.changeAccount({ account: other, status: 'disabled', nowMs: Date.now(), actor })).toBeUndefined()
     expect((await store.findAccount(account.username))?.status).toBe('active')
   })
 })
@@ -103,7 +104,7 @@ describe.each(storeForms)('many accounts at once $name', ({ scriptForm, cluster,
       account('two', 'b'),
     ])
     started.storeRequests.splice(0)
-    expect(await store.createAccounts([one, two, sameName, sameHash])).toEqual([
+    expect(await store.createAccounts({ accounts: [one, two, sameName, sameHash], actor })).toEqual([
       'created',
       'created',
       'taken',
@@ -117,17 +118,17 @@ describe.each(storeForms)('many accounts at once $name', ({ scriptForm, cluster,
 
   it('are created again by their ids, and keep what has become of them meanwhile', async () => {
     const both = [await account('three', 'a'), await account('four', 'a')] as const
-    expect(await store.createAccounts(both)).toEqual(['created', 'created'])
-    await store.changeAccount({ account: both[0], status: 'disabled', roles: 'teller', nowMs: 1 })
-    expect(await store.createAccounts(both)).toEqual(['created', 'created'])
+    expect(await store.createAccounts({ accounts: both, actor })).toEqual(['created', 'created'])
+    await store.changeAccount({ account: both[0], status: 'disabled', roles: 'teller', nowMs: 1, actor })
+    expect(await store.createAccounts({ accounts: both, actor })).toEqual(['created', 'created'])
     expect(await store.findAccount('three')).toEqual({ ...both[0], status: 'disabled', roles: 'teller' })
-    expect(await store.createAccounts([])).toEqual([])
+    expect(await store.createAccounts({ accounts: [], actor })).toEqual([])
   })
 
   it('are taken by a value that cannot be read', async () => {
     const unreadable = await account('five', 'a')
     await started.direct.set(await createKeyNames(buckets).account('five'), 'not JSON')
-    expect(await store.createAccounts([unreadable])).toEqual(['taken'])
-    expect(await store.createAccount(unreadable)).toBe('taken')
+    expect(await store.createAccounts({ accounts: [unreadable], actor })).toEqual(['taken'])
+    expect(await store.createAccount({ account: unreadable, actor })).toBe('taken')
   })
 })

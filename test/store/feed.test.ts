@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FEED_START, type FeedEntry, type Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
 import { mintId } from '../../src/tokens/refresh.ts'
+import { actor } from '../support/actor.ts'
 import { startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
 
 describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, buckets }) => {
@@ -24,7 +25,7 @@ describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, b
     const nowMs = Date.now()
     const user = await storeUser(store, { buckets })
     const { sid } = await user.open(store, nowMs)
-    const ending = { userId: user.account.userId, sid, nowMs }
+    const ending = { userId: user.account.userId, sid, nowMs, actor }
     expect(await store.endSession({ ...ending, clientId: 'tablet' })).toBe('foreign')
     expect(await readAll(places)).toEqual([])
     expect(await store.endSession({ ...ending, clientId: 'app' })).toBe('ended')
@@ -38,7 +39,7 @@ describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, b
     const user = await storeUser(store, { buckets })
     const { sid } = await user.open(store, nowMs)
     const { userId } = user.account
-    const denial = { userId, sid, clientId: 'app', jti: mintId(systemRandom), expMs: nowMs + 60_000, nowMs }
+    const denial = { userId, sid, clientId: 'app', jti: mintId(systemRandom), expMs: nowMs + 60_000, nowMs, actor }
     expect(await store.denyToken({ ...denial, clientId: 'tablet' })).toBe('foreign')
     expect(await store.denyToken({ ...denial, sid: mintId(systemRandom) })).toBe('gone')
     expect(await store.denyToken(denial)).toBe('denied')
@@ -60,7 +61,7 @@ describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, b
     const deny = () => {
       const nowMs = Date.now()
       const jti = mintId(systemRandom)
-      return store.denyToken({ userId, sid, clientId: 'app', jti, expMs: nowMs + 60_000, nowMs })
+      return store.denyToken({ userId, sid, clientId: 'app', jti, expMs: nowMs + 60_000, nowMs, actor })
     }
     const bucket = user.keys.feeds.indexOf(feed)
     const read = async (place: string) => (await store.readFeed(starts().with(bucket, place)))[bucket]
@@ -100,7 +101,7 @@ describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, b
     const { userId } = user.account
     const end = async (nowMs: number) => {
       const { sid } = await user.open(store, nowMs)
-      await store.endSession({ userId, sid, nowMs })
+      await store.endSession({ userId, sid, nowMs, actor })
     }
     const bucket = user.keys.feeds.indexOf(feed)
     const length = async () => (await store.readFeed(starts()))[bucket]?.entries.length ?? 0

@@ -40,6 +40,9 @@ it('leaves no key that is not the session’s own behind 1,000 rotations', async
   for (let generation = 0; generation < 1000; generation++) await store.rotate(session.turn(generation, T0))
   expect((await started.direct.keys('*')).toSorted()).toEqual([
     await user.keys.account(user.account.username),
+    user.keys.usernames(user.account.userId),
+    user.keys.trail(user.account.userId),
+    user.keys.epoch(user.account.userId),
     user.keys.session(user.account.userId),
     user.keys.username(user.account.userId),
   ])

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
+import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeUser, type StoredSession, type TestStore } from '../support/store.ts'
 
 const T0 = 1_800_000_000_000
@@ -98,7 +99,7 @@ it('answers any sequence of logins, refreshes, thefts, lost writes, logouts and 
             const index = pick(step.session)
             const sid = sessions[index]?.sid ?? ''
             const expected = model.live?.index === index ? 'ended' : 'gone'
-            expect(await store.endSession({ userId, sid, nowMs: model.nowMs })).toBe(expected)
+            expect(await store.endSession({ userId, sid, nowMs: model.nowMs, actor })).toBe(expected)
             if (expected === 'ended') model.live = undefined
             break
           }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mintUserId } from '../../src/store/keys.ts'
 import { FEED_START, type Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
+import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
 
 const DAY_MS = 86_400_000
@@ -25,7 +26,7 @@ describe.each(storeForms)('a password that its owner changes $name', ({ scriptFo
     const nowMs = Date.now()
     const { account, keys, open } = await newUser()
     const [one, asking, three] = [await open(store, nowMs), await open(store, nowMs), await open(store, nowMs)]
-    const change = { account, newHash: 'new', sid: asking.sid, nowMs }
+    const change = { account, newHash: 'new', sid: asking.sid, nowMs, actor }
     const changed = await store.changePassword(change)
     expect(changed).toEqual({ status: 'changed', ended: expect.arrayContaining([one.sid, three.sid]) })
     for (const { sid, turn } of [one, three]) {
@@ -51,7 +52,7 @@ describe.each(storeForms)('a password that its owner changes $name', ({ scriptFo
     const { account, open } = await newUser()
     const { sid } = await open(store, nowMs)
     const outcomes = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => store.changePassword({ account, newHash: `new-${i}`, sid, nowMs })),
+      Array.from({ length: 100 }, (_, i) => store.changePassword({ account, newHash: `new-${i}`, sid, nowMs, actor })),
     )
     const winner = outcomes.findIndex(({ status }) => status === 'changed')
     expect(outcomes.filter(({ status }) => status === 'conflict')).toHaveLength(99)
@@ -62,7 +63,7 @@ describe.each(storeForms)('a password that its owner changes $name', ({ scriptFo
     const nowMs = Date.now()
     const { account, open } = await newUser()
     const { sid, turn } = await open(store, nowMs)
-    const change = { account, newHash: 'new', sid, nowMs }
+    const change = { account, newHash: 'new', sid, nowMs, actor }
     expect(await store.changePassword({ ...change, sid: 'another' })).toEqual({ status: 'gone' })
     expect(await store.changePassword({ ...change, nowMs: nowMs + 7 * DAY_MS })).toEqual({ status: 'gone' })
     for (const generation of [0, 1, 0]) await store.rotate(turn(generation, nowMs + generation * 60_000))
@@ -75,7 +76,7 @@ describe.each(storeForms)('a password that its owner changes $name', ({ scriptFo
     const nowMs = Date.now()
     const { account, open } = await newUser()
     const { sid } = await open(store, nowMs)
-    const change = { account, newHash: 'new', sid, nowMs }
+    const change = { account, newHash: 'new', sid, nowMs, actor }
     expect(await store.changePassword({ ...change, account: { ...account, hash: 'old' } })).toEqual({
       status: 'conflict',
     })
@@ -89,11 +90,14 @@ describe.each(storeForms)('a password that its owner changes $name', ({ scriptFo
     const { account, keys, open } = await newUser()
     const { sid } = await open(store, nowMs)
     const throttle = await keys.accountThrottle(account.username)
-    for (let i = 0; i < 5; i++) await store.failLogin({ username: account.username, nowMs })
-    const change = { account, newHash: 'new', sid, nowMs }
+    for (let i = 0; i < 5; i++) await store.failLogin({ username: account.username, nowMs, actor })
+    const change = { account, newHash: 'new', sid, nowMs, actor }
     expect(await store.changePassword(change)).toEqual({ status: 'wait', waitMs: 1000 })
     expect(await store.findAccount(account.username)).toEqual(account)
-    expect(await store.changePassword({ ...change, nowMs: nowMs + 1000 })).toEqual({ status: 'changed', ended: [] })
+    expect(await store.changePassword({ ...change, nowMs: nowMs + 1000 })).toEqual({
+      status: 'changed',
+      ended: [],
+    })
     expect(await started.direct.exists(throttle)).toBe(0)
   })
 
@@ -101,9 +105,9 @@ describe.each(storeForms)('a password that its owner changes $name', ({ scriptFo
     const { account, keys } = await newUser()
     expect(await store.findUsername(account.userId)).toBe(account.username)
     const late = { ...account, userId: await mintUserId(systemRandom, account.username, buckets) }
-    expect(await store.createAccount(late)).toBe('taken')
+    expect(await store.createAccount({ account: late, actor })).toBe('taken')
     expect(await store.findUsername(late.userId)).toBeUndefined()
-    expect(await store.createAccount(account)).toBe('created')
+    expect(await store.createAccount({ account, actor })).toBe('created')
     expect(await started.direct.get(keys.username(account.userId))).toBe(account.username)
   })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
+import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
 const T0 = 1_800_000_000_000
@@ -27,7 +28,7 @@ describe.each(storeForms)('the rotation table $name', ({ scriptForm, cluster, bu
       ok: true,
       value: {
         how: 'rotated',
-        grant: { clientId: 'app', roles: 'customer', authAtMs: T0, lastsUntilMs: T0 + 1000 + 7 * DAY },
+        grant: { clientId: 'app', roles: 'customer', amr: '', authAtMs: T0, lastsUntilMs: T0 + 1000 + 7 * DAY },
       },
     })
     expect(await outcomeOf(store.rotate(session.turn(1, T0 + 2000)))).toBe('rotated')
@@ -177,11 +178,12 @@ describe.each(storeForms)('the rotation table $name', ({ scriptForm, cluster, bu
       familyDigest: 'd'.repeat(22),
       device: '',
       nowMs: T0 + 1,
+      actor,
     }
     const first = await store.openSession(opening)
     expect(await store.openSession(opening)).toEqual({ ...first, superseded: [] })
-    expect(await store.createAccount(owner.account)).toBe('created')
-    expect(await store.endSession({ userId: owner.account.userId, sid, nowMs: T0 + 2 })).toBe('ended')
-    expect(await store.endSession({ userId: owner.account.userId, sid, nowMs: T0 + 2 })).toBe('gone')
+    expect(await store.createAccount({ account: owner.account, actor })).toBe('created')
+    expect(await store.endSession({ userId: owner.account.userId, sid, nowMs: T0 + 2, actor })).toBe('ended')
+    expect(await store.endSession({ userId: owner.account.userId, sid, nowMs: T0 + 2, actor })).toBe('gone')
   })
 })

@@ -5,7 +5,7 @@ import { projectRoot } from '../../src/local/project.ts'
 
 const folder = join(projectRoot, 'src', 'store', 'lua')
 /** What is put in front of others: it has no keys of its own. */
-const shared = new Set(['record.lua', 'throttle.lua', 'deny.lua'])
+const shared = new Set(['audit.lua', 'record.lua', 'throttle.lua', 'deny.lua'])
 const sources = readdirSync(folder).map((name) => ({ name, source: readFileSync(join(folder, name), 'utf8') }))
 
 describe.each(sources)('$name', ({ name, source }) => {
@@ -15,8 +15,8 @@ describe.each(sources)('$name', ({ name, source }) => {
     expect(source.match(/redis\.call/g)?.length ?? 0).toBe(calls.length)
     for (const [, command, key] of calls) {
       expect(command).not.toBe('TIME')
-      // `key` and `feed` are parameters of the shared functions, which callers fill from KEYS.
-      expect(key).toMatch(shared.has(name) ? /^(key|feed)$/ : /^KEYS\[\d\]$/)
+      // `key`, `feed` and `trail` are parameters of the shared functions, which callers fill from KEYS.
+      expect(key).toMatch(shared.has(name) ? /^(key|feed|trail)$/ : /^(KEYS\[\d\]|unpack\(KEYS)$/)
     }
     expect(source).not.toMatch(/os\.(time|clock)|math\.random|redis\.pcall/)
   })
@@ -34,6 +34,8 @@ it('every script states its keys and what it returns', () => {
 
 it('shared functions are given declared keys by every script that uses them', () => {
   for (const { name, source } of sources.filter((one) => !shared.has(one.name)))
-    for (const [call, key] of source.matchAll(/\b(?:load|save|announce|announce_end|deny|delay)\((\S+?)[,)]/g))
+    for (const [call, key] of source.matchAll(
+      /\b(?:load|save|announce|announce_end|announce_roles|audit|deny|delay)\((\S+?)[,)]/g,
+    ))
       expect({ name, call, declared: /^KEYS\[\d\]$/.test(key ?? '') }).toEqual({ name, call, declared: true })
 })

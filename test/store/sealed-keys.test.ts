@@ -4,6 +4,7 @@ import { systemRandom } from '../../src/system.ts'
 import { ringTimes, rotateRing, tendRing, type RingTools } from '../../src/tokens/key-changes.ts'
 import { parseRing } from '../../src/tokens/ring.ts'
 import { openKey, type Seals } from '../../src/tokens/sealed-key.ts'
+import { actor } from '../support/actor.ts'
 import { testConfig } from '../support/stack.ts'
 import { startTestStore, type TestStore } from '../support/store.ts'
 
@@ -39,7 +40,7 @@ it.each(['ES256', 'EdDSA', 'RS256'] as const)(
   async (signingAlg) => {
     await started.direct.flushall()
     const seals: Seals = [systemRandom.bytes(32)]
-    const tools: RingTools = { store: started.connect(), seals, signingAlg, times: ringTimes(testConfig()) }
+    const tools: RingTools = { store: started.connect(), seals, signingAlg, times: ringTimes(testConfig()), actor }
     await tendRing(tools, T0)
     await rotateRing(tools, T0 + 1)
     const dump = await dumpAll()

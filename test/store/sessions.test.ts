@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mintUserId } from '../../src/store/keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
+import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
 
 const T0 = 1_800_000_000_000
@@ -47,7 +48,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       const user = await newUser(three)
       const left = await user.open(three, T0)
       await user.open(three, T0)
-      await three.endSession({ userId: user.account.userId, sid: left.sid, nowMs: T0 })
+      await three.endSession({ userId: user.account.userId, sid: left.sid, nowMs: T0, actor })
       expect(await outcomeOf(three.rotate(left.turn(0, T0)))).toBe('unknown')
     })
 
@@ -59,7 +60,14 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
 
     it('are not opened when the account changed between the check of the password and now', async () => {
       const user = await newUser(store)
-      const opening = { clientId: 'app', sid: 's'.repeat(22), familyDigest: 'd'.repeat(22), device: '', nowMs: T0 }
+      const opening = {
+        clientId: 'app',
+        sid: 's'.repeat(22),
+        familyDigest: 'd'.repeat(22),
+        device: '',
+        nowMs: T0,
+        actor,
+      }
       const changed = { ...user.account, hash: 'another hash' }
       expect(await store.openSession({ ...opening, account: changed })).toEqual({ status: 'changed' })
 
@@ -74,7 +82,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
     it('end only for who holds the family or a token that vouches for them', async () => {
       const user = await newUser(store)
       const session = await user.open(store, T0)
-      const ending = { userId: user.account.userId, sid: session.sid, nowMs: T0 }
+      const ending = { userId: user.account.userId, sid: session.sid, nowMs: T0, actor }
       expect(await store.endSession({ ...ending, familyDigest: 'x'.repeat(22) })).toBe('gone')
       expect(await outcomeOf(store.rotate(session.turn(0, T0)))).toBe('rotated')
       expect(await store.endSession({ ...ending, familyDigest: session.turn(0, T0).familyDigest })).toBe('ended')
@@ -90,7 +98,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       const token = { userId: user.account.userId, sid, jti: 'jti-of-the-token-00000', nowMs: T0 }
       expect(await reader.check(token)).toEqual({
         status: 'live',
-        session: { clientId: 'app', roles: 'customer', authAtMs: T0 },
+        session: { clientId: 'app', roles: 'customer', amr: '', authAtMs: T0 },
       })
       expect(await reader.check({ ...token, sid: 'another' })).toEqual({ status: 'ended' })
       expect(await reader.check({ ...token, userId: 'nobody' })).toEqual({ status: 'ended' })
@@ -102,7 +110,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       const { sid } = await user.open(store, T0)
       const { userId } = user.account
       const accessToken = { jti: 'denied-jti-00000000000', expMs: T0 + 300_000 }
-      await store.endSession({ userId, sid: 'of-no-session', accessToken, nowMs: T0 })
+      await store.endSession({ userId, sid: 'of-no-session', accessToken, nowMs: T0, actor })
       expect(await store.check({ userId, sid, jti: accessToken.jti, nowMs: T0 })).toEqual({ status: 'denied' })
       expect(await store.check({ userId, sid, jti: 'another', nowMs: T0 })).toMatchObject({ status: 'live' })
     })
@@ -120,7 +128,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       await store.rotate(reused.turn(0, T0))
       const left = await user.open(store, T0)
       const accessToken = { jti: 'jti-in-the-feed-000000', expMs: T0 + 120_000 }
-      await store.endSession({ userId, sid: left.sid, accessToken, nowMs: T0 })
+      await store.endSession({ userId, sid: left.sid, accessToken, nowMs: T0, actor })
 
       const entries = await started.direct.xrange(user.keys.feed(userId), '-', '+')
       const exp = String(T0 + 360_000)
@@ -138,11 +146,11 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       await started.direct.del('keyring:{0}')
       expect(await store.readKeyRing()).toBe('')
       const kept = await Promise.all(
-        Array.from({ length: 50 }, (_, i) => store.replaceKeyRing({ read: '', next: `ring ${i}` })),
+        Array.from({ length: 50 }, (_, i) => store.replaceKeyRing({ read: '', next: `ring ${i}`, actor })),
       )
       expect(new Set(kept).size).toBe(1)
-      expect(await store.replaceKeyRing({ read: 'something else', next: 'ring x' })).toBe(kept[0])
-      expect(await store.replaceKeyRing({ read: kept[0] ?? '', next: 'ring y' })).toBe('ring y')
+      expect(await store.replaceKeyRing({ read: 'something else', next: 'ring x', actor })).toBe(kept[0])
+      expect(await store.replaceKeyRing({ read: kept[0] ?? '', next: 'ring y', actor })).toBe('ring y')
       expect(await store.readKeyRing()).toBe('ring y')
     })
   })
@@ -153,7 +161,7 @@ describe.each(storeForms)('$name', ({ scriptForm, cluster, buckets }) => {
       expect(await store.findAccount(account.username)).toEqual(account)
       expect(await store.findAccount('nobody')).toBeUndefined()
       const userId = await mintUserId(systemRandom, account.username, buckets)
-      expect(await store.createAccount({ ...account, userId })).toBe('taken')
+      expect(await store.createAccount({ account: { ...account, userId }, actor })).toBe('taken')
       expect(await store.findAccount(account.username)).toEqual(account)
     })
   })

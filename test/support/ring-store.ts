@@ -3,6 +3,7 @@ import { systemRandom } from '../../src/system.ts'
 import type { RingTools } from '../../src/tokens/key-changes.ts'
 import { parseRing, type Ring } from '../../src/tokens/ring.ts'
 import type { Seals } from '../../src/tokens/sealed-key.ts'
+import { actor } from './actor.ts'
 
 export const MINUTE_MS = 60_000
 export const DAY_MS = 24 * 60 * MINUTE_MS
@@ -34,6 +35,7 @@ export function ringStore() {
     seals,
     signingAlg: 'ES256',
     times,
+    actor,
   }
   return {
     tools,

@@ -9,6 +9,7 @@ import { createUpstashStore } from '../../src/store/upstash.ts'
 import { ringTimes, type RingTools } from '../../src/tokens/key-changes.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { startWorkerd } from '../../src/local/workerd-process.ts'
+import { actor } from './actor.ts'
 import { startTestBridge, startTestRedis } from './redis.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
@@ -44,6 +45,7 @@ export const testVariables: Record<string, string> = {
   UPSTASH_REDIS_REST_TOKEN: 'unused',
   CLIENTS: JSON.stringify(clients),
   REGISTRATION: 'open',
+  REFRESHES_PER_MINUTE: '0',
 }
 
 /** The configuration of {@link testVariables}, with changes. @throws if it is refused */
@@ -172,6 +174,7 @@ async function operatorOf(variables: Readonly<Record<string, string>>): Promise<
     seals: [current.keySeal, ...previous.map(({ keySeal }) => keySeal)],
     signingAlg: config.signingAlg,
     times: ringTimes(config),
+    actor,
   }
 }
 

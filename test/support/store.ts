@@ -6,6 +6,7 @@ import type { Account, Store, Turn } from '../../src/store/store.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemRandom } from '../../src/system.ts'
 import { mintId } from '../../src/tokens/refresh.ts'
+import { actor } from './actor.ts'
 import { startTestBridge, startTestRedis } from './redis.ts'
 import { testConfig } from './stack.ts'
 
@@ -91,7 +92,7 @@ export async function storeUser(store: Store, { buckets = 1 }: { buckets?: numbe
     roles: 'customer',
     createdAtMs: 1_700_000_000_000,
   }
-  await store.createAccount(account)
+  await store.createAccount({ account, actor })
   return {
     account,
     keys: createKeyNames(buckets),
@@ -104,6 +105,7 @@ export async function storeUser(store: Store, { buckets = 1 }: { buckets?: numbe
         familyDigest,
         device: 'Firefox on Linux',
         nowMs,
+        actor,
       })
       if (opened.status !== 'opened') throw new Error('the session was not opened')
       return {
@@ -117,6 +119,7 @@ export async function storeUser(store: Store, { buckets = 1 }: { buckets?: numbe
           attemptDigest: attempt.padEnd(22, '0'),
           clientIds: ['app'],
           nowMs: turnMs,
+          actor,
         }),
       }
     },

@@ -8,6 +8,7 @@ import { createLiveCheck } from '../../src/store/live-check.ts'
 import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
+import { createCheckedTokens } from '../../src/tokens/checked-tokens.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { testConfig } from '../support/stack.ts'
 
@@ -33,6 +34,7 @@ describe('an unknown failure', () => {
       },
       hasher: createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }),
       passwordPolicy: createPasswordPolicy(config, ''),
+      checkedTokens: createCheckedTokens(),
       macKeys: [refreshMac],
       opaqueKeys: [opaque],
       feed: createRevocationFeed({ store, clock: systemClock, ...config.store, windowMs: 360_000 }),

@@ -3,7 +3,7 @@ import { StoreUnavailable } from '../../src/failure.ts'
 import { createLiveCheck } from '../../src/store/live-check.ts'
 import type { CheckedSession } from '../../src/store/store.ts'
 
-const session = { clientId: 'app', roles: '', authAtMs: 1_800_000_000_000 }
+const session = { clientId: 'app', roles: '', amr: '', authAtMs: 1_800_000_000_000 }
 const token = { userId: 'u', sid: 's', jti: 'j' }
 
 /** A live check over a store whose answers the test gives, one by one. */
@@ -26,6 +26,7 @@ function begin({ cacheMs = 1000, staleMs = 30_000 } = {}) {
     asked,
     check: ask,
     forget: () => check.forget(token.userId),
+    forgetEveryone: () => check.forgetEveryone(),
     advance: (ms: number) => void (nowMs += ms),
     learn: async (jti = token.jti) => {
       const answer = ask(true, jti)
@@ -49,15 +50,19 @@ describe('the memory of live checks', () => {
     expect(await next).toEqual({ live: false })
   })
 
-  it('does not learn from a check that was under way when the session was ended here', async () => {
-    const { asked, check, forget } = begin()
-    const underWay = check()
-    forget()
-    asked.at(-1)?.answer({ status: 'live', session })
-    await underWay
-    void check()
-    expect(asked).toHaveLength(2)
-  })
+  it.each(['forget', 'forgetEveryone'] as const)(
+    'does not learn from a check that was under way when the session was ended here (%s)',
+    async (forget) => {
+      const begun = begin()
+      const { asked, check } = begun
+      const underWay = check()
+      begun[forget]()
+      asked.at(-1)?.answer({ status: 'live', session })
+      await underWay
+      void check()
+      expect(asked).toHaveLength(2)
+    },
+  )
 
   it('gives no stale answer for a session that was ended here while the store failed', async () => {
     const { asked, check, forget, learn, advance } = begin()

@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { withdrawKey } from '../../src/tokens/key-changes.ts'
 import { createVerifier, type RevocationMode, type Verifier } from '../../src/verifier/verifier.ts'
+import { actor } from '../support/actor.ts'
 import { badTokens } from '../support/bad-tokens.ts'
 import { apiSecret, audience, issuer, stackForTest, startStack, type Stack } from '../support/stack.ts'
 import { createUser, form, json, type Tokens, type User } from '../support/user.ts'
@@ -76,8 +77,8 @@ describe('a verifier of the real service', () => {
       const store = stack.store()
       const account = await store.findAccount(username)
       if (!account) throw new Error('no account')
-      await store.changeAccount({ account, status: 'disabled', nowMs: stack.nowMs() })
-      await store.changeAccount({ account, status: 'active', nowMs: stack.nowMs() })
+      await store.changeAccount({ account, status: 'disabled', nowMs: stack.nowMs(), actor })
+      await store.changeAccount({ account, status: 'active', nowMs: stack.nowMs(), actor })
     },
     'a denied jti': (_, { access_token }) =>
       stack.request('/oauth/revoke', form({ token: access_token, client_id: 'app' })),
@@ -130,7 +131,7 @@ describe('a verifier of the real service', () => {
     const store = stack.store()
     const account = await store.findAccount(user.username)
     if (!account) throw new Error('no account')
-    await store.changeAccount({ account, roles: 'teller', nowMs: stack.nowMs() + 1000 })
+    await store.changeAccount({ account, roles: 'teller', nowMs: stack.nowMs() + 1000, actor })
     await expect.poll(() => outcome(verifier, access_token), { timeout: 5000 }).toBe('revoked')
     await stack.advanceClock(2000)
     const next = await user.refreshed(refresh_token)

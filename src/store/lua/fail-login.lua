@@ -1,6 +1,7 @@
 -- fail-login: counts a wrong password. NIST SP 800-63B-4 section 3.2.2.
--- KEYS[1] throttle  KEYS[2] account (only for the throttle of an account)
--- ARGV    now_ms, the failure from which on there is a delay, longest delay_ms, forget_ms, failures that lock the account
+-- KEYS[1] throttle  KEYS[2] account  KEYS[3] audit trail (both only for the throttle of an account)
+-- ARGV    now_ms, the failure from which on there is a delay, longest delay_ms, forget_ms, failures that lock the account,
+--         actor
 -- returns how long to wait in ms if a delay is in force (then nothing was counted, and the caller must say neither right nor
 --         wrong), else 0
 -- Asked twice it counts twice: that errs on the safe side.
@@ -19,5 +20,6 @@ local readable, account = pcall(cjson.decode, redis.call('GET', KEYS[2]) or '')
 if readable and type(account) == 'table' and account.status == 'active' then
   account.status = 'locked'
   redis.call('SET', KEYS[2], cjson.encode(account))
+  audit(KEYS[3], 'account.locked', { user = account.user_id })
 end
 return 0
