@@ -12,7 +12,7 @@ import type { Argon2 } from './hasher.ts'
 
 const prfs = { sha1, sha256, sha512 }
 
-/** About 25 ms of work. */
+/** About 25 ms. */
 const ITERATIONS_A_SLICE = 10_000
 
 /**
@@ -55,6 +55,7 @@ async function pbkdf2(
   password: string,
 ): Promise<Uint8Array> {
   const keyed = hmac.create(prfs[prf], new TextEncoder().encode(password))
+  const worker = keyed.clone()
   const derived = new Uint8Array(digest.length)
   for (let block = 0; block * keyed.outputLen < derived.length; block++) {
     const part = derived.subarray(block * keyed.outputLen, (block + 1) * keyed.outputLen)
@@ -66,7 +67,9 @@ async function pbkdf2(
       .digest()
     part.set(link.subarray(0, part.length))
     for (let i = 1; i < iterations; i++) {
-      keyed.clone().update(link).digestInto(link)
+      // Half the work of a clone for each of a million turns.
+      // oxlint-disable-next-line no-underscore-dangle -- the library's own name
+      keyed._cloneInto(worker).update(link).digestInto(link)
       for (let at = 0; at < part.length; at++) part[at] = (part[at] ?? 0) ^ (link[at] ?? 0)
       if (i % ITERATIONS_A_SLICE === 0) await pause(0)
     }

@@ -71,6 +71,12 @@ describe('a hash of another system', () => {
     ['N times r is', 'ln=15,r=8,p=2', 'ln=16,r=8,p=1', (at: string) => `$scrypt$${at}$${salt}$${digest}`],
     ['r times p', 'ln=14,r=8,p=5', 'ln=14,r=8,p=6', (at: string) => `$scrypt$${at}$${salt}$${digest}`],
     ['N times r is', 'ln=10,r=256,p=1', 'ln=99,r=1,p=1', (at: string) => `$scrypt$${at}$${salt}$${digest}`],
+    [
+      'for each block',
+      'i=750000,l=33',
+      'i=750001,l=33',
+      (at: string) => `$pbkdf2-sha256$${at}$${salt}$${'A'.repeat(44)}`,
+    ],
     ['iterations', '1500000', '1500001', (at: string) => `$pbkdf2-sha512$i=${at}$${salt}$${digest}`],
   ])('is refused as too costly, and why: %s', (reason, most, more, hash) => {
     expect(whyNotImportable(hash(most))).toBeUndefined()
