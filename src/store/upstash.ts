@@ -1,12 +1,11 @@
 /** The store on Upstash Redis, over its REST protocol. */
 import { z } from 'zod'
 import { failed, ok } from '../failure.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive } from './schema.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import { createSharedCheck } from './shared-check.ts'
 import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
-import { createUpstashAccounts } from './upstash-accounts.ts'
 import { administerUpstash } from './upstash-administration.ts'
 import { createUpstashConnection, readReply, type StoreConfig } from './upstash-connection.ts'
 
@@ -69,7 +68,6 @@ export function createUpstashStore(config: StoreConfig): Store {
 
   return {
     ...administerUpstash(connection, config),
-    ...createUpstashAccounts(connection),
 
     async findAccount(username) {
       const key = await keys.account(username)

@@ -6,6 +6,7 @@ import { argon2Native } from '../../src/local/argon2-native.ts'
 import { createLog } from '../../src/log.ts'
 import { mintUserId } from '../../src/store/keys.ts'
 import { FEED_START, type Account } from '../../src/store/store.ts'
+import type { Actor } from '../../src/store/audit.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
 import { systemClock, systemRandom } from '../../src/system.ts'
 import { ringTimes } from '../../src/tokens/key-changes.ts'
@@ -16,6 +17,7 @@ import { issueTokens, type SessionTokens } from '../../src/tokens/session-tokens
 
 export const password = 'correct horse battery staple'
 export const clientId = 'app'
+const actor: Actor = { by: 'operator', from: '', requestId: '' }
 
 export interface Operator {
   readonly config: Config
@@ -42,7 +44,7 @@ export async function createOperator(env: Readonly<Record<string, string>>): Pro
   const clock = systemClock
   const log = createLog(() => undefined, clock)
   const times = ringTimes(config)
-  const source = createKeyRing({ store, seals: [keySeal], signingAlg: config.signingAlg, times, clock, log })
+  const source = createKeyRing({ store, seals: [keySeal], signingAlg: config.signingAlg, times, clock, log, actor })
   const parts = { config, macKeys: [refreshMac], opaqueKeys: [opaque], random: systemRandom } as const
   const hashed = await createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom }).hash(password)
   if (!hashed.ok) throw new Error('The password was not hashed.')
@@ -56,20 +58,20 @@ export async function createOperator(env: Readonly<Record<string, string>>): Pro
     const username = `bench-${randomUUID()}`
     const userId = await mintUserId(systemRandom, username, config.store.buckets)
     const account: Account = { userId, username, hash, status: 'active', roles: '', createdAtMs: clock.nowMs() }
-    await store.createAccount(account)
+    await store.createAccount({ account, actor })
     return account
   }
 
   async function issue(refreshToken: RefreshToken): Promise<SessionTokens> {
     const nowMs = clock.nowMs()
     const lastsUntilMs = nowMs + config.idleSeconds * 1000
-    const grant = { clientId, roles: '', authAtMs: nowMs, lastsUntilMs }
+    const grant = { clientId, roles: '', amr: '', authAtMs: nowMs, lastsUntilMs }
     return issueTokens(parts, { ring: await source.current(), grant, refreshToken, nowMs })
   }
 
   async function open(account: Account, family: RefreshToken): Promise<void> {
     const opening = { sid: family.sid, familyDigest: await familyDigest(family), device: 'Firefox on Linux' }
-    const opened = await store.openSession({ account, clientId, ...opening, nowMs: clock.nowMs() })
+    const opened = await store.openSession({ account, clientId, ...opening, nowMs: clock.nowMs(), actor })
     if (opened.status !== 'opened') throw new Error(`A session was not opened: ${opened.status}`)
   }
 

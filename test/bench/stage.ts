@@ -67,8 +67,8 @@ const peerReady = z.object({ url: z.string() })
 export const peerDatabases = { 'better-auth': 1, 'oidc-provider': 2, openauth: 3, 'express-session': 4 } as const
 export type PeerName = keyof typeof peerDatabases
 
-/** A deadline for the store that a busy machine keeps: in production it is 0.8 seconds. */
-const patience = { STORE_TIMEOUT_MS: '10000' }
+/** A deadline for the store that a busy machine keeps (in production it is 0.8 seconds), and no limits: one caller stands for many. */
+const patience = { STORE_TIMEOUT_MS: '10000', REFRESHES_PER_MINUTE: '0', INTROSPECTIONS_PER_SECOND: '0' }
 
 /** What a script must do at least to be of any use: it reads its key. */
 const leastScript = "return redis.call('GET', KEYS[1])"

@@ -4,9 +4,7 @@ import { join } from 'node:path'
 import { base64url } from 'jose'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { z } from 'zod'
 import { openHash } from '../../src/accounts/sealed-hash.ts'
-import { jsonText } from '../../src/json-text.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
 import { createKeyNames } from '../../src/store/keys.ts'
 import { createUpstashStore } from '../../src/store/upstash.ts'
@@ -17,7 +15,6 @@ import { startTestBridge, startTestRedis, type TestBridge } from '../support/red
 import { testConfig, testSecret } from '../support/stack.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
-const named = jsonText.pipe(z.object({ username: z.string() }))
 const bcryptHash = foreignSamples.find(({ name }) => name === 'bcrypt, cost 12')?.hash ?? ''
 
 let redis: RedisProcess
