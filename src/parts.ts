@@ -71,6 +71,7 @@ export async function createParts(config: Config, clock: Clock, assets?: Assets)
     checkedTokens: createCheckedTokens(),
     hasher: createHasher(argon2Wasm, {
       secrets: [current.passwordSecret, ...previous.map(({ passwordSecret }) => passwordSecret)],
+      hashSeals: [current.hashSeal, ...previous.map(({ hashSeal }) => hashSeal)],
       random: systemRandom,
     }),
     passwordPolicy: createPasswordPolicy(config, commonPasswords),

@@ -96,11 +96,10 @@ async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Res
   const { store, hasher, clock, logDigest } = parts
   const { addressDigest, log, actor } = attempt
   const username = canonicalUsername(attempt.username)
-  const password = canonicalPassword(attempt.password)
   const attempted = { username, addressDigest }
   const { account, waitMs } = await store.beginLogin({ ...attempted, nowMs: clock.nowMs() })
   if (waitMs > 0) return throttled(parts, attempt, waitMs)
-  const match = await hasher.verify(account?.hash, password)
+  const match = await hasher.verify(account?.hash, attempt.password)
   if (!match.ok) return match
   const isMatch = match.value === 'right' || match.value === 'outdated'
   if (!account || !isMatch || account.status !== 'active') {
@@ -114,7 +113,7 @@ async function login(parts: Parts, attempt: Attempt, triesLeft = 1): Promise<Res
     })
     return failed({ reason: 'credentials_wrong' })
   }
-  const renewed = match.value === 'outdated' ? await hasher.hash(password) : undefined
+  const renewed = match.value === 'outdated' ? await hasher.hash(canonicalPassword(attempt.password)) : undefined
   const opened = await openSession(parts, attempt, { account, newHash: renewed?.ok ? renewed.value : undefined })
   if (opened) return opened
   // The account changed meanwhile: perhaps another sign-in has renewed its hash.

@@ -98,7 +98,7 @@ async function changePassword(parts: Parts, wish: Wish, triesLeft = 1): Promise<
   if (!next.ok) return next
   if (next.value === current)
     return failed({ reason: 'password_rejected', detail: 'The new password is the current one.' })
-  const match = await hasher.verify(account?.hash, current)
+  const match = await hasher.verify(account?.hash, wish.current)
   if (!match.ok) return match
   const isMatch = match.value === 'right' || match.value === 'outdated'
   if (!account || account.userId !== userId || account.status !== 'active' || !isMatch) {

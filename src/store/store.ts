@@ -14,7 +14,7 @@ import type { Actor } from './audit.ts'
 export interface Account {
   readonly userId: string
   readonly username: string
-  /** argon2id in PHC form. */
+  /** argon2id in PHC form; of an imported account another system's, sealed. */
   readonly hash: string
   /** `locked`: too many wrong passwords in a row. */
   readonly status: 'active' | 'disabled' | 'locked'

@@ -13,6 +13,8 @@ export interface DerivedKeys {
   readonly logMac: CryptoKey
   /** argon2's secret parameter: a stolen database alone cannot be cracked. */
   readonly passwordSecret: Uint8Array<ArrayBuffer>
+  /** Of imported password hashes: the HMAC-SHA-256 key, and the AES-256-CTR key that hides them. */
+  readonly hashSeal: { readonly mac: CryptoKey; readonly cipher: CryptoKey }
 }
 
 const aes = { name: 'AES-CTR', length: 256 }
@@ -25,6 +27,8 @@ const labels = {
   opaqueCipher: 'latchkey opaque-token cipher v1',
   keySeal: 'latchkey signing-key seal v1',
   passwordSecret: 'latchkey password secret v1',
+  hashMac: 'latchkey imported-hash mac v1',
+  hashCipher: 'latchkey imported-hash cipher v1',
   logMac: 'latchkey log digest v1',
 }
 
@@ -38,12 +42,11 @@ export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<Deriv
   })
   const bits = async (label: string) => new Uint8Array(await crypto.subtle.deriveBits(parameters(label), root, 256))
   const mac = (label: string) => crypto.subtle.deriveKey(parameters(label), root, hmac, false, ['sign'])
+  const cipher = (label: string) => crypto.subtle.deriveKey(parameters(label), root, aes, false, ['encrypt'])
   return {
     refreshMac: await mac(labels.refreshMac),
-    opaque: {
-      mac: await mac(labels.opaqueMac),
-      cipher: await crypto.subtle.deriveKey(parameters(labels.opaqueCipher), root, aes, false, ['encrypt']),
-    },
+    opaque: { mac: await mac(labels.opaqueMac), cipher: await cipher(labels.opaqueCipher) },
+    hashSeal: { mac: await mac(labels.hashMac), cipher: await cipher(labels.hashCipher) },
     logMac: await mac(labels.logMac),
     keySeal: await bits(labels.keySeal),
     passwordSecret: await bits(labels.passwordSecret),

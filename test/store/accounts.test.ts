@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mintUserId } from '../../src/store/keys.ts'
-import { FEED_START, type Store } from '../../src/store/store.ts'
+import { createKeyNames, mintUserId } from '../../src/store/keys.ts'
+import { FEED_START, type Account, type Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
 import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeForms, storeUser, type TestStore } from '../support/store.ts'
@@ -75,5 +75,66 @@ describe.each(storeForms)('an account that an administrator changes $name', ({ s
     const other = { ...account, userId: await mintUserId(systemRandom, account.username, buckets) }
     expect(await store.changeAccount({ account: other, status: 'disabled', nowMs: Date.now(), actor })).toBeUndefined()
     expect((await store.findAccount(account.username))?.status).toBe('active')
+  })
+})
+
+describe.each(storeForms)('many accounts at once $name', ({ scriptForm, cluster, buckets }) => {
+  let started: TestStore
+  let store: Store
+  beforeAll(async () => {
+    started = await startTestStore({ scriptForm, cluster })
+    store = started.connect({ STORE_BUCKETS: String(buckets) })
+  })
+  afterAll(() => started.stop())
+
+  const account = async (username: string, hash: string): Promise<Account> => ({
+    userId: await mintUserId(systemRandom, username, buckets),
+    username,
+    hash,
+    status: 'active',
+    roles: '',
+    createdAtMs: 1_700_000_000_000,
+  })
+
+  it('are made in one trip, in their order, and each is told what became of it', async () => {
+    const [one, two, sameName, sameHash] = await Promise.all([
+      account('one', 'a'),
+      account('two', 'b'),
+      account('one', 'c'),
+      account('two', 'b'),
+    ])
+    started.storeRequests.splice(0)
+    expect(await store.createAccounts({ accounts: [one, two, sameName, sameHash], actor })).toEqual([
+      'created',
+      'created',
+      'taken',
+      'present',
+    ])
+    expect(started.storeRequests).toHaveLength(1)
+    expect([await store.findAccount('one'), await store.findAccount('two')]).toEqual([one, two])
+    for (const { userId, username } of [one, two]) expect(await store.findUsername(userId)).toBe(username)
+    for (const { userId } of [sameName, sameHash]) expect(await store.findUsername(userId)).toBeUndefined()
+    const { events } = await store.readAudit({ limit: 10 })
+    const imported = events.filter(({ event }) => event === 'accounts.imported')
+    expect(imported.map(({ by, detail }) => [by, Number(detail)])).toEqual(
+      imported.map(() => [actor.by, expect.any(Number)]),
+    )
+    expect(imported.reduce((sum, { detail }) => sum + Number(detail), 0)).toBe(2)
+  })
+
+  it('are created again by their ids, and keep what has become of them meanwhile', async () => {
+    const both = [await account('three', 'a'), await account('four', 'a')] as const
+    expect(await store.createAccounts({ accounts: both, actor })).toEqual(['created', 'created'])
+    await store.changeAccount({ account: both[0], status: 'disabled', roles: 'teller', nowMs: 1, actor })
+    expect(await store.createAccounts({ accounts: both, actor })).toEqual(['created', 'created'])
+    expect(await store.findAccount('three')).toEqual({ ...both[0], status: 'disabled', roles: 'teller' })
+    expect(await store.createAccounts({ accounts: [], actor })).toEqual([])
+  })
+
+  it('are taken by a value that cannot be read', async () => {
+    const unreadable = await account('five', 'a')
+    await started.direct.set(await createKeyNames(buckets).account('five'), 'not JSON')
+    expect(await store.createAccounts({ accounts: [unreadable], actor })).toEqual(['taken'])
+    expect(await store.createAccount({ account: unreadable, actor })).toBe('taken')
   })
 })

@@ -23,12 +23,29 @@ export interface CommandRun {
   readonly stderr: string
 }
 
+interface RunOptions {
+  readonly env: Record<string, string>
+  readonly input?: string
+  readonly root?: string
+}
+
+export interface RunningTool {
+  kill(signal: NodeJS.Signals): void
+  readonly ended: Promise<CommandRun>
+}
+
+type Tool = 'keys' | 'accounts' | 'deploy'
+
 /** Runs one of the operator's tools as npm does: the real program, in a process of its own, without a terminal. */
-export async function runTool(
-  tool: 'keys' | 'accounts' | 'deploy',
+export function runTool(tool: Tool, args: readonly string[], options: RunOptions): Promise<CommandRun> {
+  return startTool(tool, args, options).ended
+}
+
+export function startTool(
+  tool: Tool,
   args: readonly string[],
-  { env, input = '', root = projectRoot }: { env: Record<string, string>; input?: string; root?: string },
-): Promise<CommandRun> {
+  { env, input = '', root = projectRoot }: RunOptions,
+): RunningTool {
   const program = ['--import', './src/local/lua-text.ts', join('keys', `${tool}.ts`)]
   const child = spawn(process.execPath, [...program, ...args], {
     cwd: root,
@@ -39,6 +56,7 @@ export async function runTool(
   child.stdout.on('data', (chunk) => (stdout += String(chunk)))
   child.stderr.on('data', (chunk) => (stderr += String(chunk)))
   child.stdin.end(input)
-  const [code] = await once(child, 'close')
-  return { code: typeof code === 'number' ? code : null, stdout, stderr }
+  const closed = once(child, 'close')
+  const toRun = ([code]: unknown[]) => ({ code: typeof code === 'number' ? code : null, stdout, stderr })
+  return { kill: (signal) => void child.kill(signal), ended: closed.then(toRun) }
 }

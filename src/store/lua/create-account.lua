@@ -3,10 +3,6 @@
 -- ARGV    account as JSON, username, actor
 -- returns 'created' or 'taken'
 -- Asked twice with the same account it answers `created` both times.
-local stored = redis.call('GET', KEYS[1])
-if stored then return stored == ARGV[1] and 'created' or 'taken' end
-redis.call('SET', KEYS[1], ARGV[1])
-redis.call('SET', KEYS[2], ARGV[2])
-redis.call('ZADD', KEYS[3], 0, ARGV[2])
-audit(KEYS[4], 'account.created', {})
-return 'created'
+local outcome, is_new = create(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])
+if is_new then audit(KEYS[4], 'account.created', {}) end
+return outcome == 'created' and outcome or 'taken'
