@@ -103,7 +103,7 @@ export const requestPlans: fc.Arbitrary<RequestPlan> = fc.record({
 
 /** What makes a request a good one: values that mean something, by the name of the field, and headers by the scheme. */
 export interface Known {
-  readonly values: Readonly<Record<string, string>>
+  readonly values: Readonly<Record<string, string | readonly string[]>>
   readonly credentials: Readonly<Record<string, Record<string, string>>>
 }
 
@@ -116,13 +116,16 @@ export function makeRequest(
   const { parameters, requestBody } = operation
   const [media = '', described] = Object.entries(requestBody?.content ?? {})[0] ?? []
   const given = described ? fieldsOf(described.schema, plan, known) : {}
-  const valueOf = (name: string, at: number) => (at === plan.madeUp ? plan.text : (known.values[name] ?? plan.text))
   const query = new URLSearchParams()
   const headers = new Headers({ Accept: plan.accept, ...credentialsOf(operation, plan, known) })
   let path = operation.path
   for (const [at, parameter] of parameters.entries()) {
-    const value = valueOf(parameter.name, Object.keys(given).length + at)
-    if (parameter.in === 'path') path = path.replace(`{${parameter.name}}`, encodeURIComponent(value || 'x'))
+    const isMadeUp = Object.keys(given).length + at === plan.madeUp
+    const value = isMadeUp ? plan.text : known.values[parameter.name]?.toString()
+    // One of dots alone would lead elsewhere.
+    if (parameter.in === 'path')
+      path = path.replace(`{${parameter.name}}`, encodeURIComponent(value?.replace(/^\.*$/, 'x') ?? 'x'))
+    else if (value === undefined) continue
     else if (parameter.in === 'query') query.set(parameter.name, value)
     // What fetch itself does not send is nothing to test.
     else if (/^[\x20-\x7e]*$/.test(value)) headers.set(parameter.name, value)
