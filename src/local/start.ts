@@ -164,6 +164,7 @@ function greeting(baseUrl: string): string {
 Latchkey is ready on ${baseUrl}
 
 Open ${baseUrl}
+The interface: ${baseUrl}/docs
 
 Or sign up, sign in, and check the access token from a shell:
 
