@@ -1,5 +1,5 @@
 /** Runs the commands of one REST request on a Redis connection that all requests share. */
-import { connectRedis, isOfReplica, type SentinelGroup } from './redis-connection.ts'
+import { connectRedis, isOfNoPrimary, type SentinelGroup } from './redis-connection.ts'
 import type { ScriptDialect } from './script-dialect.ts'
 import { type Answer, type Command, type CommandPath, type Reply, refusal, toAnswer } from './upstash-protocol.ts'
 
@@ -98,6 +98,6 @@ function toReply(value: unknown): Reply {
 
 /** What a primary said is an answer; what a replica says is not, nor what ioredis says about the connection. */
 function toErrorReply(error: unknown): Error {
-  if (error instanceof Error && error.name === 'ReplyError' && !isOfReplica(error)) return error
+  if (error instanceof Error && error.name === 'ReplyError' && !isOfNoPrimary(error)) return error
   throw new UnreachableStoreError('Redis did not answer', { cause: error })
 }

@@ -57,8 +57,13 @@ export async function connectRedis(place: string | SentinelGroup): Promise<Redis
 }
 
 /** Redis refuses to write because it is a replica. */
-export function isOfReplica(error: Error): boolean {
+function isOfReplica(error: Error): boolean {
   return error.message.startsWith('READONLY')
+}
+
+/** Redis refuses to write because it is a replica, or has too few of its own: perhaps another one is the primary. */
+export function isOfNoPrimary(error: Error): boolean {
+  return isOfReplica(error) || error.message.startsWith('NOREPLICAS')
 }
 
 function openPrimary({ name, sentinels, password }: SentinelGroup): Redis {
@@ -72,6 +77,8 @@ function openPrimary({ name, sentinels, password }: SentinelGroup): Redis {
     sentinelPassword: password,
     sentinelCommandTimeout: 500,
     sentinelRetryStrategy: () => retryIntervalMs,
+    // After twice this silence the sentinels choose another one. Should this one then go on, it must not answer anything.
+    socketTimeout: 500,
     // A primary that hangs does not take part in closing the connection.
     disconnectTimeout: 100,
   })

@@ -12,6 +12,9 @@ export interface AccountChange {
   readonly actor: Actor
 }
 
+/** `present`: taken by an account with the same hash. */
+export type CreationOutcome = 'created' | 'taken' | 'present'
+
 export interface AccountDeletion {
   readonly account: Pick<Account, 'userId' | 'username'>
   readonly nowMs: number
@@ -76,6 +79,14 @@ export interface Administration {
   changeAccount(
     change: AccountChange,
   ): Promise<{ readonly account: Account; readonly ended: readonly string[] } | undefined>
+  /**
+   * Many in one trip, together at most 10 MB; one event of the trail tells of all of a bucket. `created` also when that very user
+   * id was made before.
+   */
+  createAccounts(creation: {
+    readonly accounts: readonly Account[]
+    readonly actor: Actor
+  }): Promise<readonly CreationOutcome[]>
   /** The account goes, and its sessions with it. Undefined if it is no longer there under that name, perhaps because the store was asked twice. */
   deleteAccount(deletion: AccountDeletion): Promise<{ readonly ended: readonly string[] } | undefined>
   listAccounts(query: AccountQuery): Promise<AccountPage>

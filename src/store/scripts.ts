@@ -3,6 +3,7 @@ import audit from './lua/audit.lua'
 import changeAccount from './lua/change-account.lua'
 import changePassword from './lua/change-password.lua'
 import check from './lua/check.lua'
+import create from './lua/create.lua'
 import createAccount from './lua/create-account.lua'
 import deleteAccount from './lua/delete-account.lua'
 import deny from './lua/deny.lua'
@@ -11,6 +12,7 @@ import endEveryone from './lua/end-everyone.lua'
 import endOthers from './lua/end-others.lua'
 import endSession from './lua/end-session.lua'
 import failLogin from './lua/fail-login.lua'
+import importAccounts from './lua/import-accounts.lua'
 import openSession from './lua/open-session.lua'
 import readAudit from './lua/read-audit.lua'
 import readFeed from './lua/read-feed.lua'
@@ -40,7 +42,8 @@ export const scripts = {
   denyToken: ofSessions + deny + denyToken,
   replaceKeyRing: ofSessions + replaceKeyRing,
   failLogin: audited + throttle + failLogin,
-  createAccount: audited + createAccount,
+  createAccount: audited + create + createAccount,
+  importAccounts: audited + create + importAccounts,
   readFeed: FLAGS + readFeed,
   readAudit: FLAGS + readAudit,
   check: FLAGS + check,

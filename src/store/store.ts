@@ -185,11 +185,6 @@ export interface Store extends Administration {
    */
   failLogin(attempt: Attempt & { readonly actor: Actor }): Promise<{ readonly waitMs: number }>
   createAccount(creation: { readonly account: Account; readonly actor: Actor }): Promise<'created' | 'taken'>
-  /** Many in one trip of at most 10 MB. `created` also when that user id was made before; `present`: taken by one with the same hash. */
-  createAccounts(creation: {
-    readonly accounts: readonly Account[]
-    readonly actor: Actor
-  }): Promise<readonly ('created' | 'taken' | 'present')[]>
   /** The owner's change; every session of theirs but the one that asks ends in the same step, and verifiers hear of it. */
   changePassword(change: PasswordChange): Promise<PasswordOutcome>
   /** A login. `changed`: the account is not the one that was read before. `wait`: too many passwords went wrong while this one was checked. */

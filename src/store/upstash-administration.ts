@@ -2,15 +2,16 @@
 import { z } from 'zod'
 import type { AccountQuery, Administration } from './administration.ts'
 import { mergeTrails, readTrailPlaces, trailPiece } from './audit-pages.ts'
-import { accountJson } from './schema.ts'
+import { accountJson, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import { feedWindowMs, type Account } from './store.ts'
-import { readReply, type StoreConfig, type UpstashConnection } from './upstash-connection.ts'
+import { readReply, unreadable, type StoreConfig, type UpstashConnection } from './upstash-connection.ts'
 
 const changeReply = z.union([
   z.tuple([z.literal('changed'), z.string()]).rest(z.string()),
   z.tuple([z.literal('absent')]),
 ])
+const createReply = z.array(z.array(z.enum(['created', 'taken', 'present'])))
 const deleteReply = z.union([z.tuple([z.literal('deleted')]).rest(z.string()), z.tuple([z.literal('absent')])])
 const openReply = z.tuple([z.literal('opened'), z.string()]).rest(z.string())
 const denyReply = z.enum(['denied', 'gone'])
@@ -36,6 +37,16 @@ export function administerUpstash(
   // As the adapter's own: between two tries another sign-in may have ended the session.
   const openSession = script(scripts.openSession, openReply, { once: true })
 
+  /** Of accounts of one bucket. */
+  async function importKeys(accounts: readonly Account[]): Promise<string[]> {
+    const [first] = accounts
+    const ofEach = accounts.map(async ({ username, userId }) => [await keys.account(username), keys.username(userId)])
+    return [
+      ...(first ? [keys.usernames(first.userId), keys.trail(first.userId)] : []),
+      ...(await Promise.all(ofEach)).flat(),
+    ]
+  }
+
   return {
     async changeAccount({ account: { userId, username }, status = '', roles, nowMs, actor }) {
       const [outcome, account, ...ended] = await changeAccount(
@@ -43,6 +54,22 @@ export function administerUpstash(
         [userId, status, roles === undefined ? '' : `=${roles}`, nowMs, idleMs, feedMs, ...trail(actor, userId)],
       )
       return outcome === 'changed' ? { account: readReply(accountJson, account), ended } : undefined
+    },
+
+    async createAccounts({ accounts, actor }) {
+      const groups = [...Map.groupBy(accounts, ({ userId }) => keys.usernames(userId)).values()]
+      if (groups.length === 0) return []
+      const keysOfGroups = await Promise.all(groups.map(importKeys))
+      const outcomes = await ask(createReply, (redis) => {
+        const pipeline = redis.pipeline()
+        for (const [i, group] of groups.entries()) {
+          const written = group.flatMap((account) => [writeAccount(account), account.username])
+          pipeline.eval(scripts.importAccounts, keysOfGroups[i] ?? [], [...written, ...trail(actor, '').map(String)])
+        }
+        return pipeline.exec()
+      })
+      const made = new Map(groups.flatMap((group, i) => group.map((account, j) => [account, outcomes[i]?.[j]])))
+      return accounts.map((account) => made.get(account) ?? unreadable())
     },
 
     async deleteAccount({ account: { userId, username }, nowMs, actor }) {

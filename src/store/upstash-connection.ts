@@ -59,5 +59,10 @@ export function createUpstashConnection(config: Pick<StoreConfig, 'store' | 'aud
 export function readReply<T>(shape: z.ZodType<T>, reply: unknown): T {
   const parsed = shape.safeParse(reply)
   if (parsed.success) return parsed.data
+  return unreadable()
+}
+
+/** @throws {StoreUnavailable} always: a store that makes no sense */
+export function unreadable(): never {
   throw new StoreUnavailable('unreadable reply')
 }

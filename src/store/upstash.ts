@@ -1,12 +1,11 @@
 /** The store on Upstash Redis, over its REST protocol. */
 import { z } from 'zod'
 import { failed, ok } from '../failure.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive } from './schema.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import { createSharedCheck } from './shared-check.ts'
 import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'
 import { accountThrottle, addressThrottle, waitOf, type Throttle } from './throttle.ts'
-import { createUpstashAccounts } from './upstash-accounts.ts'
 import { administerUpstash } from './upstash-administration.ts'
 import { createUpstashConnection, readReply, type StoreConfig } from './upstash-connection.ts'
 
@@ -34,6 +33,7 @@ const passwordReply = z.union([
 ])
 const endReply = z.tuple([z.enum(['ended', 'gone', 'foreign'])])
 const denyReply = z.enum(['denied', 'gone', 'foreign'])
+const createReply = z.enum(['created', 'taken'])
 const manyReply = z.array(z.string().nullable())
 const listReply = z.tuple([z.string().nullable(), z.string().nullable()])
 const getReply = z.string().nullable()
@@ -60,6 +60,7 @@ export function createUpstashStore(config: StoreConfig): Store {
   const readFeed = script(scripts.readFeed, page)
   const endOthers = script(scripts.endOthers, z.array(z.string()))
   const denyToken = script(scripts.denyToken, denyReply)
+  const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, z.string())
 
   const readMany = (names: string[]) =>
@@ -67,7 +68,6 @@ export function createUpstashStore(config: StoreConfig): Store {
 
   return {
     ...administerUpstash(connection, config),
-    ...createUpstashAccounts(connection),
 
     async findAccount(username) {
       const key = await keys.account(username)
@@ -76,6 +76,14 @@ export function createUpstashStore(config: StoreConfig): Store {
     },
 
     findUsername: async (userId) => (await ask(getReply, (redis) => redis.get(keys.username(userId)))) ?? undefined,
+
+    createAccount: async ({ account, actor }) => {
+      const { userId, username } = account
+      return createAccount(
+        [await keys.account(username), keys.username(userId), keys.usernames(userId), keys.trail(userId)],
+        [writeAccount(account), username, ...trail(actor, userId)],
+      )
+    },
 
     async beginLogin({ username, addressDigest, nowMs }) {
       const ofName = [await keys.account(username), await keys.accountThrottle(username)]

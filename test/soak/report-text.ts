@@ -24,7 +24,7 @@ export function describeReport(report: Report): string {
 }
 
 function rowsOf(report: Report): [string, string][] {
-  const { run, faults, turns, interruptions: broken } = report
+  const { run, faults, turns, interruptions: broken, violations } = report
   const count = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .toSorted(([, a], [, b]) => b - a)
@@ -45,6 +45,10 @@ function rowsOf(report: Report): [string, string][] {
     ['longest until writable after a kill', report.failoverMs === undefined ? '-' : seconds(report.failoverMs)],
     ['slowest answer', `${seconds(report.slowestMs)} (bound ${seconds(run.bounds.answerMs)})`],
     ['slowest sign-in', `${seconds(report.slowestHashedMs)} (bound ${seconds(run.bounds.hashedAnswerMs)})`],
+    [
+      'answers later than their bound',
+      `${report.late}; ${violations.filter(({ rule }) => rule === 'too-late').length} not explained by a standstill`,
+    ],
     ['503', `${(report.unavailableShare * 100).toFixed(2)} %; ${report.unexplained503} while no fault was under way`],
   ]
 }

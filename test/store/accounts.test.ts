@@ -114,6 +114,12 @@ describe.each(storeForms)('many accounts at once $name', ({ scriptForm, cluster,
     expect([await store.findAccount('one'), await store.findAccount('two')]).toEqual([one, two])
     for (const { userId, username } of [one, two]) expect(await store.findUsername(userId)).toBe(username)
     for (const { userId } of [sameName, sameHash]) expect(await store.findUsername(userId)).toBeUndefined()
+    const { events } = await store.readAudit({ limit: 10 })
+    const imported = events.filter(({ event }) => event === 'accounts.imported')
+    expect(imported.map(({ by, detail }) => [by, Number(detail)])).toEqual(
+      imported.map(() => [actor.by, expect.any(Number)]),
+    )
+    expect(imported.reduce((sum, { detail }) => sum + Number(detail), 0)).toBe(2)
   })
 
   it('are created again by their ids, and keep what has become of them meanwhile', async () => {

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
+import { systemRandom } from '../../src/system.ts'
+import { mintId } from '../../src/tokens/refresh.ts'
 import { actor } from '../support/actor.ts'
 import { outcomeOf, startTestStore, storeUser, type StoredSession, type TestStore } from '../support/store.ts'
 
@@ -38,6 +40,7 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant('login' as const) }),
   fc.record({ kind: fc.constant('logout' as const), session: mostly0(2) }),
   fc.record({ kind: fc.constant('restore' as const) }),
+  fc.record({ kind: fc.constantFrom('end everyone' as const, 'lose the epoch' as const) }),
 )
 
 /** The rotation table of the design, written down a second time, over plain values. */
@@ -55,6 +58,11 @@ class Model {
     const index = this.newest.length - 1
     this.reused = undefined
     this.live = { index, generation: 0, attempt: '', usedMs: this.nowMs, endsMs: this.nowMs + ABSOLUTE_MS }
+  }
+
+  endEveryone(): void {
+    this.live = undefined
+    this.reused = undefined
   }
 
   rotate(index: number, generation: number, attempt: string): string {
@@ -77,7 +85,7 @@ class Model {
   }
 }
 
-it('answers any sequence of logins, refreshes, thefts, lost writes, logouts and clock steps as the table says', async () => {
+it('answers any sequence of logins, refreshes, thefts, lost writes, logouts, endings and clock steps as the table says', async () => {
   const seen = new Map<string, number>()
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40 }), async (actions) => {
@@ -112,6 +120,14 @@ it('answers any sequence of logins, refreshes, thefts, lost writes, logouts and 
               await started.direct.set(key, backup.record, 'PX', ABSOLUTE_MS)
               model.live = backup.live
             }
+            break
+          case 'end everyone':
+            await store.endEveryone({ epoch: mintId(systemRandom).slice(0, 8), nowMs: model.nowMs, actor })
+            model.endEveryone()
+            break
+          case 'lose the epoch':
+            await started.direct.del(user.keys.epoch(userId))
+            model.endEveryone()
             break
           case 'rotate': {
             const index = pick(step.session)

@@ -5,7 +5,7 @@ import { projectRoot } from '../../src/local/project.ts'
 
 const folder = join(projectRoot, 'src', 'store', 'lua')
 /** What is put in front of others: it has no keys of its own. */
-const shared = new Set(['audit.lua', 'record.lua', 'throttle.lua', 'deny.lua'])
+const shared = new Set(['audit.lua', 'create.lua', 'record.lua', 'throttle.lua', 'deny.lua'])
 const sources = readdirSync(folder).map((name) => ({ name, source: readFileSync(join(folder, name), 'utf8') }))
 
 describe.each(sources)('$name', ({ name, source }) => {
@@ -16,7 +16,9 @@ describe.each(sources)('$name', ({ name, source }) => {
     for (const [, command, key] of calls) {
       expect(command).not.toBe('TIME')
       // `key`, `feed` and `trail` are parameters of the shared functions, which callers fill from KEYS.
-      expect(key).toMatch(shared.has(name) ? /^(key|feed|trail)$/ : /^(KEYS\[\d\]|unpack\(KEYS)$/)
+      expect(key).toMatch(
+        shared.has(name) ? /^(key|feed|trail|account_key|username_key|usernames_key)$/ : /^(KEYS\[\d\]|unpack\(KEYS)$/,
+      )
     }
     expect(source).not.toMatch(/os\.(time|clock)|math\.random|redis\.pcall/)
   })

@@ -14,11 +14,13 @@ export function testRedisBinary(): Promise<RedisBinary> {
   return findRedisServer({ cacheFolder })
 }
 
-/** A real, empty Redis with a folder of its own, which `stop` removes. It keeps its data over `restart`. */
+/** A real, empty Redis with a folder of its own, which `stop` removes. It keeps its data over `kill` and `restart`. */
 export async function startTestRedis({ extraConfig = [] }: { extraConfig?: string[] } = {}): Promise<RedisProcess> {
   const binary = await testRedisBinary()
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-redis-'))
-  const redis = await startRedis({ binary, folder, persist: true, extraConfig })
+  // A write that is to be synced within a second can still be in memory when the process is killed.
+  const config = ['appendfsync no', ...extraConfig]
+  const redis = await startRedis({ binary, folder, persist: true, extraConfig: config })
   const testRedis: RedisProcess = {
     ...redis,
     get pid() {

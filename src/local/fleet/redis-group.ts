@@ -142,6 +142,12 @@ function replicationConfig(options: { password: string; primaryPort: number | un
     // Without the five seconds that a primary waits for more replicas to join a full copy.
     'repl-diskless-sync-delay 0',
     'repl-ping-replica-period 1',
+    // Each write is with the kernel before it is answered. While Redis syncs its file each second, writes can wait for that
+    // for two seconds in memory, and a primary that is killed then and started again makes its replicas forget them.
+    'appendfsync no',
+    // A primary that was silent for a second may have been replaced and not know it yet. Its last replica has left it then,
+    // and what it took alone would be lost.
+    'min-replicas-to-write 1',
     ...(primaryPort === undefined ? [] : [`replicaof 127.0.0.1 ${primaryPort}`]),
   ]
 }

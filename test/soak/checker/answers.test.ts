@@ -82,6 +82,14 @@ describe('an answer', () => {
     expect(broken(operation('logout', 1, { sid: 'a', status: 204, endMs: 4101 }))).toEqual([['too-late', [1]]])
   })
 
+  it('may be later by as much as the machine stood still meanwhile', () => {
+    const late = operation('logout', 1, { sid: 'a', status: 204, endMs: 4401 })
+    expect(broken(fault('standstill', [3000, 3301]), late)).toEqual([])
+    expect(broken(fault('standstill', [3000, 3300]), late)).toEqual([['too-late', [1]]])
+    expect(broken(fault('standstill', [4200, 9000]), late)).toEqual([['too-late', [1]]])
+    expect(broken(fault('bridge-hung', [0, 9000]), late)).toEqual([['too-late', [1]]])
+  })
+
   it('fails to come only when a server died, and then one retry gets it', () => {
     const none = (id: number, more: Partial<Operation> = {}) => {
       const { byService: _, ...rest } = operation('logout', id, { sid: 'a', ...more })

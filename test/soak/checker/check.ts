@@ -1,6 +1,6 @@
 /** Reads a history and says what it proves. A pure function: the same history, the same report. */
 import { faultKinds, type FaultKind, type History, type Operation } from '../history.ts'
-import { checkAnswers, isInterrupted, isUnexplained503 } from './answers.ts'
+import { checkAnswers, isInterrupted, isLate, isUnexplained503 } from './answers.ts'
 import type { Finding } from './finding.ts'
 import { checkRefusals } from './refusals.ts'
 import { checkSessions } from './sessions.ts'
@@ -29,6 +29,8 @@ export interface Report {
   readonly failoverMs: number | undefined
   readonly slowestMs: number
   readonly slowestHashedMs: number
+  /** Answers later than their bound, whether a standstill of the machine excuses them or not. */
+  readonly late: number
   readonly unavailableShare: number
   /** Answers of 503 while no fault was under way. */
   readonly unexplained503: number
@@ -63,6 +65,7 @@ export function check(history: History): Report {
     failoverMs: readFailoverMs(timeline),
     slowestMs: slowest(operations.filter(({ kind }) => kind !== 'login')),
     slowestHashedMs: slowest(operations.filter(({ kind }) => kind === 'login')),
+    late: operations.filter((operation) => isLate(timeline, operation)).length,
     unexplained503: operations.filter((operation) => isUnexplained503(timeline, operation)).length,
     unavailableShare: operations.filter(({ status }) => status === 503).length / Math.max(1, operations.length),
   }

@@ -1,0 +1,110 @@
+/** What the parts can do: each route does one thing, as barely as it can be done in workerd. For `npm run bench`. */
+import { Redis } from '@upstash/redis/cloudflare'
+import { Hono } from 'hono'
+import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { argon2Wasm } from '../../src/accounts/argon2-wasm.ts'
+import { createVerifier, type Verifier } from '../../src/verifier/verifier.ts'
+
+const environment = z.object({
+  STORE_URL: z.string(),
+  STORE_TOKEN: z.string(),
+  /** Of a script that the store has loaded. */
+  SCRIPT_SHA: z.string(),
+  /** Whose tokens the verifier takes, and what they must be for. */
+  ISSUER: z.string(),
+})
+type Environment = z.infer<typeof environment>
+
+/** A record and a denial, as a live check reads them. */
+const checkedKeys = ['session:{0}:limits', 'deny:{0}:limits']
+/** What argon2id is asked for in `accounts/hasher.ts`. */
+const passwordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1, secret: new Uint8Array(32) }
+
+/** One command, as Upstash's own client would send it, without the client. */
+async function command({ STORE_URL, STORE_TOKEN }: Environment, words: readonly string[]): Promise<unknown> {
+  const headers = { authorization: `Bearer ${STORE_TOKEN}`, 'upstash-encoding': 'base64' }
+  const answer = await fetch(STORE_URL, { method: 'POST', headers, body: JSON.stringify(words) })
+  if (!answer.ok) throw new Error(`the store answered ${answer.status}`)
+  return answer.json()
+}
+
+const evalsha = (env: Environment) => command(env, ['evalsha', env.SCRIPT_SHA, '1', 'session:{0}:limits'])
+
+async function makeSigner() {
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const times = { iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 300 }
+  const id = 'AAAAAAAAAAAAAAAAAAAAAA'
+  const claims = { iss: 'https://auth.example.com', sub: id, aud: 'app', client_id: 'app', sid: id, jti: id, ...times }
+  const header = { alg: 'ES256', kid: id, typ: 'at+jwt' }
+  const sign = () => new SignJWT({ ...claims, roles: [] }).setProtectedHeader(header).sign(privateKey)
+  const verify = (token: string) => jwtVerify(token, publicKey)
+  return { sign, verify }
+}
+
+let signer: ReturnType<typeof makeSigner> | undefined
+const verifiers = new Map<number, Verifier>()
+
+/** Trusts the signature, and remembers so many tokens. */
+function verifierOf({ ISSUER: issuer }: Environment, rememberedTokens: number): Verifier {
+  const made =
+    verifiers.get(rememberedTokens) ??
+    createVerifier({ issuer, audience: issuer, revocation: 'none', rememberedTokens })
+  verifiers.set(rememberedTokens, made)
+  return made
+}
+
+const repeat = async (times: number, act: () => Promise<unknown>) => {
+  for (let done = 0; done < times; done++) await act()
+}
+
+const app = new Hono<{ Bindings: Record<string, unknown> }>()
+
+app.get('/handler', (c) => c.body(null, 204))
+
+app.get('/mget', async (c) => {
+  await command(environment.parse(c.env), ['mget', ...checkedKeys])
+  return c.body(null, 204)
+})
+
+app.get('/mget-by-client', async (c) => {
+  const { STORE_URL: url, STORE_TOKEN: token } = environment.parse(c.env)
+  await new Redis({ url, token, enableTelemetry: false, automaticDeserialization: false }).mget(...checkedKeys)
+  return c.body(null, 204)
+})
+
+app.get('/evalsha', async (c) => {
+  await evalsha(environment.parse(c.env))
+  return c.body(null, 204)
+})
+
+app.get('/evalsha-and-sign', async (c) => {
+  signer ??= makeSigner()
+  await evalsha(environment.parse(c.env))
+  return c.text(await (await signer).sign())
+})
+
+app.get('/sign/:times', async (c) => {
+  const { sign } = await (signer ??= makeSigner())
+  await repeat(Number(c.req.param('times')), sign)
+  return c.body(null, 204)
+})
+
+app.get('/verify/:times', async (c) => {
+  const { sign, verify } = await (signer ??= makeSigner())
+  const token = await sign()
+  await repeat(Number(c.req.param('times')), () => verify(token))
+  return c.body(null, 204)
+})
+
+app.get('/argon2', async (c) => c.text(await argon2Wasm.hash('correct horse battery staple', passwordCost)))
+
+/** What a service does with each request: it trusts the signature, and remembers so many tokens. */
+app.get('/service/:remembered', async (c) => {
+  const verifier = verifierOf(environment.parse(c.env), Number(c.req.param('remembered')))
+  const token = c.req.header('authorization')?.replace('Bearer ', '') ?? ''
+  const result = await verifier.verify(token, { waitUntil: (promise) => c.executionCtx.waitUntil(promise) })
+  return result.ok ? c.body(null, 204) : c.text(result.code, result.status)
+})
+
+export default app
