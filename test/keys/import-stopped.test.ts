@@ -76,7 +76,7 @@ describe('an import that was stopped', () => {
     expect(await place.find('user-3')).toMatchObject({ roles: 'teller' })
   })
 
-  it('does not go on with another place.file, to another store, or from something else', async () => {
+  it('does not go on with another file, to another store, or from something else', async () => {
     await writeFile(place.file, importLines(10))
     place.proxy.mode('drop-replies')
     expect((await place.run()).code).toBe(3)

@@ -105,7 +105,7 @@ describe('npm run accounts -- import', () => {
     expect(await place.stored()).toEqual([2, 2])
   })
 
-  it('refuses usernames that are taken, in the store or earlier in the place.file, and knows what it imported before', async () => {
+  it('refuses usernames that are taken, in the store or earlier in the file, and knows what it imported before', async () => {
     const other = foreignSamples[0]?.hash
     await writeFile(place.file, importLines(1))
     await place.run()
@@ -142,7 +142,7 @@ describe('npm run accounts -- import', () => {
     expect((await check()).code).toBe(0)
   })
 
-  it('says in one sentence what is wrong with a place.file, and explains itself', async () => {
+  it('says in one sentence what is wrong with a file, and explains itself', async () => {
     expect(await place.run()).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`There is no file ${place.file}.`),
