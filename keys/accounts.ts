@@ -1,23 +1,14 @@
-/** `npm run accounts`: makes accounts where registration is closed, such as the first administrator's, imports and changes them. */
-import password from '@inquirer/password'
-import { Command } from 'commander'
-import { createHasher } from '../src/accounts/hasher.ts'
-import { canonicalUsername, checkUsername } from '../src/accounts/credentials.ts'
-import { createPasswordPolicy } from '../src/accounts/password-policy.ts'
+/** `npm run accounts`: makes accounts where registration is closed, such as the first administrator's, imports, lists and changes them. */
+import { Command, InvalidArgumentError } from 'commander'
 import { parseConfig, type Config } from '../src/config.ts'
-import { StoreUnavailable, toWire, type Failure, type Result } from '../src/failure.ts'
-import { argon2Native } from '../src/local/argon2-native.ts'
-import { makeCommonPasswords } from '../src/local/common-passwords.ts'
-import { mintUserId } from '../src/store/keys.ts'
-import { isRoles } from '../src/store/schema.ts'
-import type { AccountChange } from '../src/store/administration.ts'
+import { StoreUnavailable } from '../src/failure.ts'
 import { createUpstashStore } from '../src/store/upstash.ts'
-import { systemClock, systemRandom } from '../src/system.ts'
-import { deriveKeys } from '../src/tokens/service-secret.ts'
+import { change, create } from './accounts/account.ts'
 import { checkImport, importAccounts, type ImportSummary } from './accounts/import.ts'
+import { describeList, listAccounts, listJson } from './accounts/list.ts'
 import { openReport } from './accounts/report.ts'
 import { exitCodes, Refusal } from './answer.ts'
-import { describeOutage, operator } from './operator.ts'
+import { describeOutage } from './operator.ts'
 import { runProgram } from './program.ts'
 import { findTarget, type Target } from './target.ts'
 
@@ -27,76 +18,36 @@ interface ImportFlags {
   readonly json?: boolean
 }
 
+interface ListFlags {
+  readonly prefix: string
+  readonly limit: number
+  readonly json?: boolean
+}
+
 interface Options {
   readonly roles: string
   readonly json?: boolean
 }
 
-const rolesHint = 'Roles (--roles) are names of visible characters with one space between.'
 const jsonHint = 'print JSON and nothing else on stdout'
 
-/** The password comes from the terminal, unseen, or from a pipe; never from the command line, which others can read. */
-async function askPassword(): Promise<string> {
-  if (process.stdin.isTTY) return password({ message: 'Password:' }, { output: process.stderr })
-  const chunks: string[] = []
-  for await (const chunk of process.stdin) chunks.push(String(chunk))
-  return chunks.join('').replace(/\r?\n$/, '')
+function toLimit(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a whole number from 1 to 999999.')
 }
 
-function orRefuse<T>(result: Result<T, Failure>): T {
-  if (result.ok) return result.value
-  const { title, detail } = toWire(result.failure)
-  throw new Refusal(detail ?? title)
-}
-
-/** As registration does. */
-async function checkNewPassword(config: Config, username: string, wanted: string): Promise<Result<string, Failure>> {
-  const policy = createPasswordPolicy(config, await makeCommonPasswords())
-  const say = () =>
-    process.stderr.write('Breached passwords could not be looked up: this one was not compared with them.\n')
-  return policy.check({ password: wanted, username, log: { event: say } })
-}
-
-async function create(config: Config, name: string, roles: string): Promise<{ user_id: string; username: string }> {
-  if (!isRoles(roles)) throw new Refusal(rolesHint)
-  const username = orRefuse(checkUsername(name))
-  const secret = orRefuse(await checkNewPassword(config, username, await askPassword()))
-  const { passwordSecret } = await deriveKeys(config.secret)
-  const hasher = createHasher(argon2Native, { secrets: [passwordSecret], random: systemRandom })
-  const userId = await mintUserId(systemRandom, username, config.store.buckets)
-  const account = {
-    userId,
-    username,
-    hash: orRefuse(await hasher.hash(secret)),
-    status: 'active' as const,
-    roles,
-    createdAtMs: systemClock.nowMs(),
-  }
-  const outcome = await createUpstashStore(config).createAccount({ account, actor: operator })
-  if (outcome === 'taken') throw new Refusal(toWire({ reason: 'username_taken' }).title)
-  return { user_id: userId, username }
-}
-
-/** Their sessions follow in the same step. */
-async function change(
-  config: Config,
-  name: string,
-  wanted: Pick<AccountChange, 'status' | 'roles'>,
-): Promise<{ user_id: string; username: string; status: string; roles: string; ended_sessions: number }> {
-  if (wanted.roles !== undefined && !isRoles(wanted.roles)) throw new Refusal(rolesHint)
-  const store = createUpstashStore(config)
-  const account = await store.findAccount(canonicalUsername(name))
-  const changed =
-    account && (await store.changeAccount({ account, ...wanted, nowMs: systemClock.nowMs(), actor: operator }))
-  if (!changed) throw new Refusal('There is no account under this name.')
-  const { userId, username, status, roles } = changed.account
-  return { user_id: userId, username, status, roles, ended_sessions: changed.ended.length }
+interface Presentation<T> {
+  readonly json: boolean | undefined
+  /** For people. */
+  readonly say: (done: T) => string
+  /** For programs; as it is unless this says otherwise. */
+  readonly show?: (done: T) => unknown
 }
 
 /** Does it on the target that the shell names, and prints what came of it. */
 async function onTarget<T>(
   work: (config: Config, target: Target) => Promise<T>,
-  { json, say }: { json: boolean | undefined; say: (done: T) => string },
+  { json, say, show = (done) => done }: Presentation<T>,
 ): Promise<T> {
   const target = await findTarget({ shell: process.env })
   if (!json) process.stderr.write(`On ${target.name}; its store is ${target.store}.\n`)
@@ -106,7 +57,7 @@ async function onTarget<T>(
     if (!(error instanceof StoreUnavailable)) throw error
     throw new Refusal(describeOutage(target, error), exitCodes.unavailable)
   })
-  process.stdout.write(`${json ? JSON.stringify(done) : say(done)}\n`)
+  process.stdout.write(`${json ? JSON.stringify(show(done)) : say(done)}\n`)
   return done
 }
 
@@ -135,7 +86,7 @@ async function importFile(file: string, flags: ImportFlags): Promise<void> {
 }
 
 const program = new Command('npm run accounts --')
-  .description('Makes accounts where registration is closed, imports and changes them.')
+  .description('Makes accounts where registration is closed, imports, lists and changes them.')
   .helpCommand(false)
   .exitOverride()
   .showHelpAfterError('See npm run accounts -- --help.')
@@ -189,6 +140,23 @@ program
     await onTarget((config) => change(config, username, { roles }), {
       json,
       say: (done) => `${done.username} has ${done.roles === '' ? 'no roles' : `the roles ${done.roles}`}.`,
+    })
+  })
+
+program
+  .command('list')
+  .description(
+    'Lists accounts by username; those whose password hash is still another system’s are marked as imported.',
+  )
+  .option('--prefix <text>', 'only usernames that begin so', '')
+  .option('--limit <number>', 'how many at most', toLimit, 100)
+  .option('--json', jsonHint)
+  .addHelpText('after', '\nExamples:\n  npm run accounts -- list --prefix a --limit 20')
+  .action(async ({ prefix, limit, json }: ListFlags) => {
+    await onTarget((config) => listAccounts(createUpstashStore(config), { prefix, limit }), {
+      json,
+      say: describeList,
+      show: listJson,
     })
   })
 

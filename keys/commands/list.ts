@@ -1,4 +1,3 @@
-import Table from 'cli-table3'
 import {
   signingKey,
   standby,
@@ -10,6 +9,7 @@ import {
 } from '../../src/tokens/ring.ts'
 import type { Answer } from '../answer.ts'
 import type { Operator } from '../operator.ts'
+import { plainTable } from '../plain-table.ts'
 import { inLocalTime, inUtc, inWords } from '../times.ts'
 
 /** Every key that the ring remembers, in the order in which they sign. */
@@ -37,43 +37,18 @@ export function describeKey(key: RingKey, ring: Ring, now: number, times: RingTi
 }
 
 function tableOf(ring: Ring, now: number, times: RingTimes): string {
-  const table = new Table({
-    head: ['kid', 'alg', 'state', 'published', 'signs from', 'until'],
-    // No colours: the table may go into a file or a ticket.
-    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
-    chars: noLines,
-  })
   const cell = (timeMs: number | undefined) =>
     timeMs === undefined ? '' : `${inLocalTime(timeMs)}\n${inWords(timeMs, now)}`
-  for (const key of ring) {
+  const rows = ring.map((key) => {
     const state = stateOf(key, ring, now, times)
-    table.push([key.kid, key.alg, state, cell(key.created), cell(key.active_from), cell(endOf(key, ring, now))])
-  }
-  const lines = table.toString().split('\n')
-  return lines.map((line) => line.trimEnd()).join('\n')
+    return [key.kid, key.alg, state, cell(key.created), cell(key.active_from), cell(endOf(key, ring, now))]
+  })
+  return plainTable(['kid', 'alg', 'state', 'published', 'signs from', 'until'], rows)
 }
 
 /** When it stops or stopped to sign, as far as that is known: its successor's time, or its withdrawal. */
 function endOf(key: RingKey, ring: Ring, now: number): number | undefined {
   return key.withdrawn_at ?? successorOf(key, ring, now)?.active_from
-}
-
-const noLines = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
 }
 
 /** The ring's signing key and standby, in words; part of what changes answer. */

@@ -91,6 +91,7 @@ it(
       }
     }
     expect(found.size).toBe(imported)
+    expect(await direct.zcard('accounts:{0}')).toBe(imported)
     for (let i = 0; i < COUNT; i++) expect(found.has(nameOf(i))).toBe(!isWeak(i) && !isDouble(i))
     // One name for each user id: no other account was ever begun.
     expect(keys.filter((key) => key.startsWith('username:')).toSorted()).toEqual(
