@@ -31,8 +31,7 @@ export interface Circumstances {
   readonly failures: readonly string[]
 }
 
-/** Of the folder of this file. */
-export const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url))
+const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const plotFile = fileURLToPath(new URL('growth.svg', import.meta.url))
 
 /** The tables of what there is, in order. */

@@ -33,7 +33,8 @@ const evalsha = (env: Environment) => command(env, ['evalsha', env.SCRIPT_SHA, '
 
 async function makeSigner() {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
-  const times = { iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 300 }
+  // Longer than a run takes.
+  const times = { iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 86_400 }
   const id = 'AAAAAAAAAAAAAAAAAAAAAA'
   const claims = { iss: 'https://auth.example.com', sub: id, aud: 'app', client_id: 'app', sid: id, jti: id, ...times }
   const header = { alg: 'ES256', kid: id, typ: 'at+jwt' }
