@@ -11,6 +11,9 @@ import { ratiosTable, ratesTable, toMarkdown } from './tables.ts'
 
 const program = join(projectRoot, 'test', 'bench', 'program.ts')
 
+/** On a quiet machine it takes a tenth of that. */
+const timeout = 150_000
+
 /** The program as npm starts it, in a process group of its own. */
 function start(args: readonly string[]) {
   const options = ['--import', './src/local/lua-text.ts', program, ...args]
@@ -35,8 +38,8 @@ function isAlive(group: number): boolean {
   }
 }
 
-it('measures what needs no installation, and prints a rate for each item and the ratios', async () => {
-  const run = start(['--only', 'limits,latchkey,verifier', '--rounds', '2', '--ms', '10'])
+it('measures what needs no installation, and prints a rate for each item and the ratios', { timeout }, async () => {
+  const run = start(['--only', 'limits,latchkey,verifier', '--rounds', '1', '--ms', '10'])
   const { code, printed, progress } = await run.ended
   expect({ code, progress }).toMatchObject({ code: 0 })
   const cells = printed.split('\n').map((line) => line.split('│').map((cell) => cell.trim()))
@@ -52,9 +55,9 @@ it('measures what needs no installation, and prints a rate for each item and the
   expect(isAlive(run.group)).toBe(false)
 })
 
-it('ends everything that it started when it is interrupted', async () => {
+it('ends everything that it started when it is interrupted', { timeout }, async () => {
   const run = start(['--only', 'latchkey', '--rounds', '1000'])
-  await expect.poll(run.progress, { timeout: 50_000 }).toContain('warming up')
+  await expect.poll(run.progress, { timeout }).toContain('warming up')
   process.kill(-run.group, 'SIGINT')
   expect(await run.ended).toMatchObject({ code: 130, printed: '' })
   await expect.poll(() => isAlive(run.group)).toBe(false)

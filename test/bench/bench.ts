@@ -34,6 +34,7 @@ export async function runBench({ quick, only, signal, ...chosen }: BenchOptions)
   const { rounds, ms } = { ...(quick ? pace.quick : pace.full), ...chosen }
   const failures: string[] = []
   const onFailure = (what: string) => {
+    if (failures.includes(what)) return
     failures.push(what)
     progress.say(`Left out, since it failed: ${what}`)
   }

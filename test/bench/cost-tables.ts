@@ -26,8 +26,8 @@ export function operationsTable(costs: readonly OperationCost[]): TextTable {
 
 export function sessionsTable(costs: readonly SessionCost[]): TextTable {
   return {
-    title: 'Bytes of one session in Redis',
-    head: ['system', ...refreshCounts.map((count) => `after ${count.toLocaleString('en')} refreshes`)],
+    title: 'Bytes of one session in Redis, by the number of its refreshes',
+    head: ['system', ...refreshCounts.map((count) => `after ${count.toLocaleString('en')}`)],
     rows: costs.map(({ system, bytes }) => [system, ...refreshCounts.map((count) => whole(bytes.get(count) ?? 0))]),
   }
 }

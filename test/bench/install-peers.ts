@@ -31,7 +31,8 @@ export async function installPeers(say: (line: string) => void, signal: AbortSig
   try {
     await run('npm', args, { cwd: peersFolder, signal })
   } catch (cause) {
-    const why = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause)
+    const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : String(cause)
+    const why = said.split('\n').find((line) => line.startsWith('npm error') && line.includes('request')) ?? said.trim()
     throw new InstallError(
       `The alternatives could not be installed:\n${why}\nWithout them: npm run bench -- --only limits,latchkey`,
       { cause },

@@ -31,8 +31,7 @@ export interface Circumstances {
   readonly failures: readonly string[]
 }
 
-/** Of the folder of this file. */
-export const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url))
+const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const plotFile = fileURLToPath(new URL('growth.svg', import.meta.url))
 
 /** The tables of what there is, in order. */
@@ -119,7 +118,39 @@ a ratio compares two rates of the same round. Latchkey is its production bundle 
 local bridge, which speaks Upstash's protocol over HTTP as it would be spoken at the edge; the alternatives are one Node process each, and
 talk to the same Redis over TCP. A caller waits for each answer before it calls again; each caller that refreshes has a session of
 its own. Password hashing is left out everywhere but in the rows called login. Nothing is written to a disk, and the
-store's deadline is ten seconds instead of 0.8, so that a busy machine breaks nothing off.${left}`
+store's deadline is ten seconds instead of 0.8, so that a busy machine breaks nothing off.${left}
+
+## ${meanings.title}
+
+${toMarkdown(meanings)}`
+}
+
+/** What the words of the rows mean for each system. */
+const meanings: TextTable = {
+  title: 'What is compared',
+  head: ['system', 'refresh', 'check', 'logout'],
+  rows: [
+    [
+      'Latchkey',
+      'rotates the refresh token, signs an access token',
+      '`/v1/verify`: live, from the store; cached, for a second; or a service with the verifier library',
+      'ends the session, tells the feed',
+    ],
+    [
+      'better-auth, users in SQLite in memory',
+      'prolongs the session (`updateAge: 0`)',
+      '`get-session`, from Redis; or the cookie is believed for five minutes (`cookieCache`)',
+      '`sign-out`',
+    ],
+    ['oidc-provider, opaque tokens, no ID token', 'rotates both tokens', 'introspection', 'revokes the refresh token'],
+    [
+      'OpenAuth',
+      'rotates the refresh token, signs an access token',
+      'its client library, by the signature alone',
+      'has none',
+    ],
+    ['express-session', 'gives the session a new id', 'reads the session, does not prolong it', 'destroys the session'],
+  ],
 }
 
 const manifest = z.object({

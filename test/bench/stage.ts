@@ -176,13 +176,15 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
       return peer
     },
     limits: once(async () => {
-      const { url, token, direct } = await store()
+      const [bundle, { env: ofLatchkey }, { url, token, direct }] = await Promise.all([
+        bundles.limits(),
+        latchkey(),
+        store(),
+      ])
       const [port = 0] = await pickPorts(1)
       const sha = z.string().parse(await direct.script('LOAD', leastScript))
-      const issuer = (await latchkey()).env['ISSUER'] ?? ''
-      const env = { STORE_URL: url, STORE_TOKEN: token, SCRIPT_SHA: sha, ISSUER: issuer }
-      const settings = { bundle: await bundles.limits(), env, port }
-      const worker = await startAt({ file: fileOf('worker'), settings, ready: workerReady })
+      const env = { STORE_URL: url, STORE_TOKEN: token, SCRIPT_SHA: sha, ISSUER: ofLatchkey['ISSUER'] ?? '' }
+      const worker = await startAt({ file: fileOf('worker'), settings: { bundle, env, port }, ready: workerReady })
       return opened(worker.url)
     }),
     atEnd: (stop) => void stops.push(stop),

@@ -37,7 +37,7 @@ const checks = 5000
 
 export async function measureWorker(options: WorkerCostOptions): Promise<WorkerCost> {
   const { stage, rounds, onProgress, signal } = options
-  const [bundle, bare] = [await stage.bundle('latchkey'), await stage.bundle('bare')]
+  const [bundle, bare] = await Promise.all([stage.bundle('latchkey'), stage.bundle('bare')])
   const { env } = await stage.latchkey()
   const startMs: number[] = []
   const bareStartMs: number[] = []

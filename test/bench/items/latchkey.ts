@@ -23,25 +23,36 @@ async function signInAll({ operator }: Latchkey, callers: number) {
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** The token of each caller, and a new one in time: before each round. */
-function checkOf(path: string): Operation['prepare'] {
+/** A check of each caller's token. There are new ones for each round: a run takes longer than a token lives. */
+function checking(check: (latchkey: Latchkey, token: string) => Promise<unknown>): Operation['prepare'] {
   return async (latchkey, callers) => {
-    const { operator, web } = latchkey
+    const { operator } = latchkey
     const accounts = await operator.createAccounts(callers)
-    const held: string[] = []
+    let held: string[] = []
     return {
       async refill() {
         const signedIn = await Promise.all(accounts.map((account) => operator.signIn(account)))
-        for (const [caller, { accessToken }] of signedIn.entries()) held[caller] = accessToken
+        held = signedIn.map(({ accessToken }) => accessToken)
         // What is remembered of it, if anything is, is there when the round begins.
-        await Promise.all(held.map((token) => web.call({ path, headers: bearer(token), status: 204 })))
+        await Promise.all(held.map((token) => check(latchkey, token)))
       },
       async run(caller) {
-        await web.call({ path, headers: bearer(held[caller] ?? ''), status: 204 })
+        await check(latchkey, held[caller] ?? '')
         return 1
       },
     }
   }
+}
+
+function checkAt(path: string): Operation['prepare'] {
+  return checking(({ web }, token) => web.call({ path, headers: bearer(token), status: 204 }))
+}
+
+async function introspect({ env, web }: Latchkey, token: string): Promise<void> {
+  const credentials = Buffer.from(`api:${env['API_CLIENT_SECRET']}`).toString('base64')
+  const headers = { authorization: `Basic ${credentials}` }
+  const { body } = await web.postForm({ path: '/oauth/introspect', headers }, { token })
+  if (!body.startsWith('{"active":true')) throw new Error(`introspection said ${body}`)
 }
 
 const operations: readonly Operation[] = [
@@ -77,8 +88,8 @@ const operations: readonly Operation[] = [
       }
     },
   },
-  { name: 'verify, live', tags: ['verify'], prepare: checkOf('/v1/verify?fresh=1') },
-  { name: 'verify, cached', tags: ['verify'], prepare: checkOf('/v1/verify') },
+  { name: 'verify, live', tags: ['verify'], prepare: checkAt('/v1/verify?fresh=1') },
+  { name: 'verify, cached', tags: ['verify'], prepare: checkAt('/v1/verify') },
   {
     name: 'logout',
     tags: ['logout'],
@@ -102,23 +113,7 @@ const operations: readonly Operation[] = [
       }
     },
   },
-  {
-    name: 'introspect',
-    tags: ['introspect'],
-    async prepare(latchkey, callers) {
-      const { env, web } = latchkey
-      const held = (await signInAll(latchkey, callers)).map(({ accessToken }) => accessToken)
-      const credentials = Buffer.from(`api:${env['API_CLIENT_SECRET']}`).toString('base64')
-      const headers = { authorization: `Basic ${credentials}` }
-      return {
-        async run(caller) {
-          const { body } = await web.postForm({ path: '/oauth/introspect', headers }, { token: held[caller] ?? '' })
-          if (!body.startsWith('{"active":true')) throw new Error(`introspection said ${body}`)
-          return 1
-        },
-      }
-    },
-  },
+  { name: 'introspect', tags: ['introspect'], prepare: checking(introspect) },
   {
     name: 'key set',
     tags: ['jwks'],

@@ -15,7 +15,7 @@ interface Held {
   readonly accessToken: string
 }
 
-export interface PeerSystem {
+interface PeerSystem {
   readonly name: PeerName
   /** A new session of a new user, without a password hash. */
   readonly signIn: (web: Web) => Promise<Held>
@@ -138,7 +138,7 @@ const expressSession: PeerSystem = {
   },
 }
 
-export const peerSystems: readonly PeerSystem[] = [betterAuth, oidcProvider, openauth, expressSession]
+const peerSystems: readonly PeerSystem[] = [betterAuth, oidcProvider, openauth, expressSession]
 
 /** Each caller goes on with what the last call gave it. */
 async function inChains(web: Web, { signIn }: PeerSystem, operation: PeerOperation, callers: number) {
@@ -146,6 +146,20 @@ async function inChains(web: Web, { signIn }: PeerSystem, operation: PeerOperati
   return {
     async run(caller: number) {
       held[caller] = await operation(web, held[caller] ?? nothing)
+      return 1
+    },
+  }
+}
+
+/** Each round with sessions of its own: tokens, and cookies that are believed, live five minutes, a run longer. */
+function withSession(web: Web, { signIn }: PeerSystem, operation: PeerOperation): Prepared {
+  let held: Held[] = []
+  return {
+    async refill({ callers }) {
+      held = await Promise.all(Array.from({ length: callers }, () => signIn(web)))
+    },
+    async run(caller) {
+      await operation(web, held[caller] ?? nothing)
       return 1
     },
   }
@@ -175,7 +189,8 @@ function itemsOf(system: PeerSystem): Item[] {
     tags: ['peers', system.name],
     async prepare(stage: Stage, callers: number) {
       const web = await stage.peer(system.name)
-      return name === 'logout' ? fromStock(web, system, operation) : inChains(web, system, operation, callers)
+      if (name === 'refresh') return inChains(web, system, operation, callers)
+      return name === 'logout' ? fromStock(web, system, operation) : withSession(web, system, operation)
     },
   }))
 }

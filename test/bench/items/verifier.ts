@@ -27,11 +27,15 @@ function eachOnce(latchkey: Latchkey, verify: (token: string) => Promise<unknown
   }
 }
 
-async function sameAgain(latchkey: Latchkey, verify: (token: string) => Promise<unknown>): Promise<Prepared> {
-  const { accessToken } = await latchkey.operator.issue(beginFamily(systemRandom, mintId(systemRandom)))
+function sameAgain(latchkey: Latchkey, verify: (token: string) => Promise<unknown>): Prepared {
+  let token = ''
   return {
+    // A run takes longer than a token lives.
+    async refill() {
+      token = (await latchkey.operator.issue(beginFamily(systemRandom, mintId(systemRandom)))).accessToken
+    },
     async run() {
-      for (let done = 0; done < batch; done++) await verify(accessToken)
+      for (let done = 0; done < batch; done++) await verify(token)
       return batch
     },
   }
