@@ -1,7 +1,6 @@
 /** Middleware order and the route table, on one screen. */
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { except } from 'hono/combine'
 import { etag } from 'hono/etag'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
@@ -50,10 +49,16 @@ export function createApp(parts: Parts): Hono<Env> {
     await next()
   })
   const isHttps = parts.config.issuer.startsWith('https:')
-  app.use(secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' }))
+  const secured = secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' })
+  // Before what browsers need: gateways ask here, for each of their requests. A gateway passes on the length of a body that it
+  // keeps to itself: none is read.
+  const verify = [unlessEmpty(secured), refuseTokensInQuery, verifyEndpoint(parts)] as const
+  app.get('/v1/verify', describe(verifyOperation), ...verify)
+  app.all('/v1/verify', ...verify)
+  app.use(secured)
   app.use('/.well-known/*', publicCors)
   app.use('/openapi.json', publicCors)
-  app.use('/v1/*', except('/v1/verify', clientCors(parts.config.clients)))
+  app.use('/v1/*', clientCors(parts.config.clients))
   app.use(refuseTokensInQuery)
   const limited = bodyLimit({ maxSize: BODY_LIMIT_BYTES, onError: (c) => refuse(c, { reason: 'body_too_large' }) })
   app.post('/v1/accounts', limited, describe(accountsOperation), accountsEndpoint(parts))
@@ -68,9 +73,6 @@ export function createApp(parts: Parts): Hono<Env> {
   app.post('/oauth/revoke', limited, describe(revokeOperation), revokeEndpoint(parts))
   app.post('/oauth/introspect', limited, describe(introspectOperation), introspectEndpoint(parts))
   app.get('/v1/revocations', describe(revocationsOperation), revocationsEndpoint(parts))
-  // A gateway passes on the length of a body that it keeps to itself: none is read here.
-  app.get('/v1/verify', describe(verifyOperation), verifyEndpoint(parts))
-  app.all('/v1/verify', verifyEndpoint(parts))
   app.get('/.well-known/jwks.json', etag(), describe(jwksOperation), jwksEndpoint(parts))
   app.get('/.well-known/oauth-authorization-server', etag(), describe(metadataOperation), metadataEndpoint(parts))
   app.get('/.well-known/openid-configuration', etag(), describe(openidOperation), metadataEndpoint(parts))
@@ -104,10 +106,19 @@ function refuse(c: RequestContext, failure: Failure): Response {
 
 /** Tokens in addresses end up in logs, histories and Referer headers. OWASP ASVS 14.2.1. */
 const refuseTokensInQuery: MiddlewareHandler<Env> = async (c, next) => {
+  if (!c.req.url.includes('?')) return next()
   const named = ['access_token', 'refresh_token', 'token', 'password', 'client_secret'].some(
     (name) => c.req.query(name) !== undefined,
   )
   return named ? refuse(c, { reason: 'token_in_query' }) : next()
+}
+
+/** Security headers say what may be done with a body: an answer without one does without them. */
+function unlessEmpty(secured: MiddlewareHandler): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    await next()
+    if (c.res.status !== 204) await secured(c, () => Promise.resolve())
+  }
 }
 
 function firstFrame({ stack }: Error): string | undefined {

@@ -50,14 +50,24 @@ export interface Log {
 }
 
 /** JSON.stringify escapes line breaks, so a field never becomes a line of its own. */
-export function createLog(write: (line: string) => void, clock: Clock, common: EventFields = {}): Log {
-  return {
+export function createLog(write: (line: string) => void, clock: Clock): Log {
+  const log: Log = {
     event(name, fields) {
       const time = new Date(clock.nowMs()).toISOString()
-      write(JSON.stringify({ time, level: levels[name], event: name, ...common, ...fields }))
+      write(JSON.stringify({ time, level: levels[name], event: name, ...fields }))
     },
-    with: (fields) => createLog(write, clock, { ...common, ...fields }),
+    with: (fields) => narrow(log, fields),
   }
+  return log
+}
+
+/** Every request makes one, and few of them have an event: nothing is copied before there is one. */
+function narrow(log: Log, common: EventFields): Log {
+  const narrowed: Log = {
+    event: (name, fields) => log.event(name, { ...common, ...fields }),
+    with: (fields) => narrow(narrowed, fields),
+  }
+  return narrowed
 }
 
 /** Makes the digest of a value that a log may not hold: the same for the same value, and of no use without the key. */

@@ -45,12 +45,15 @@ export function verifyEndpoint(parts: Parts) {
     if (!checked.ok) return problem(c, checked.failure)
     const { userId, sub, sid, roles, how } = checked.value
     if (how === 'stale') c.get('log').event('check.stale', { user_id: userId, session_id: sid })
-    return c.body(null, 204, {
+    // Made at once, and not header by header: this is asked more often than all the rest together.
+    const headers = {
       'Cache-Control': 'no-store',
+      'X-Request-Id': c.get('requestId'),
       'X-User-Id': sub,
       'X-Session-Id': sid,
       'X-Roles': roles,
       'X-Session-Check': how,
-    })
+    }
+    return new Response(null, { status: 204, headers })
   }
 }

@@ -8,6 +8,8 @@ export interface Comparison {
 
 export const comparisons: readonly Comparison[] = [
   { of: 'latchkey: verify, cached', to: 'limits: bare Hono handler', target: [0.85, 0.85] },
+  { of: 'latchkey: verify, cached', to: 'limits: the same with the headers of a verify' },
+  { of: 'limits: the same with the headers of a verify', to: 'limits: bare Hono handler' },
   { of: 'latchkey: verify, live', to: 'limits: one MGET', target: [0.85, 2] },
   { of: 'latchkey: refresh', to: 'limits: one EVALSHA and one signature', target: [0.75, 0.75] },
   { of: 'latchkey: refresh', to: 'limits: one EVALSHA' },

@@ -35,6 +35,16 @@ async function command({ STORE_URL, STORE_TOKEN }: Environment, words: readonly 
 
 const evalsha = (env: Environment) => command(env, ['evalsha', env.SCRIPT_SHA, '1', 'session:{0}:limits'])
 
+/** Those of a yes of `/v1/verify`. */
+const verifyHeaders = {
+  'Cache-Control': 'no-store',
+  'X-Request-Id': '6c84fb90-12c4-4b5c-8a3d-0c1f2f7a9e11',
+  'X-User-Id': 'AAAAAAAAAAAAAAAAAAAAAA',
+  'X-Session-Id': 'AAAAAAAAAAAAAAAAAAAAAA',
+  'X-Roles': '',
+  'X-Session-Check': 'cached',
+}
+
 async function makeSigner() {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   // Longer than a run takes.
@@ -73,6 +83,7 @@ const repeat = async (times: number, act: () => Promise<unknown>) => {
 const app = new Hono<{ Bindings: Record<string, unknown> }>()
 
 app.get('/handler', (c) => c.body(null, 204))
+app.get('/headers', () => new Response(null, { status: 204, headers: verifyHeaders }))
 
 app.get('/mget', async (c) => {
   await command(read(c.env), ['mget', ...checkedKeys])

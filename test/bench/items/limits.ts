@@ -32,6 +32,7 @@ const tags = ['limits']
 
 export const limits: readonly Item[] = [
   { name: 'limits: bare Hono handler', tags, prepare: route('/handler') },
+  { name: 'limits: the same with the headers of a verify', tags, prepare: route('/headers') },
   { name: 'limits: one MGET', tags, prepare: route('/mget') },
   { name: "limits: one MGET by Upstash's client", tags, prepare: route('/mget-by-client') },
   { name: 'limits: one EVALSHA', tags, prepare: route('/evalsha') },
