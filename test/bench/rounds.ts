@@ -33,7 +33,7 @@ interface Lane {
 }
 
 /** Warm-up needs no longer than this. */
-const mostWarmUpMs = 100
+const mostWarmUpMs = 300
 
 /** The rows of the items that did not fail, in the order of the items. */
 export async function measureAll(options: RoundsOptions): Promise<Row[]> {
