@@ -23,8 +23,9 @@ export function createRequestLimit(perSecond: number, clock: Clock): RequestLimi
     admit(clientId) {
       if (perSecond === 0) return ok(undefined)
       const nowMs = clock.nowMs()
-      // Never further ahead than a burst, so that a clock that was set back locks nobody out.
-      const through = Math.min(Math.max(throughMs.get(clientId) ?? 0, nowMs), nowMs + BURST_MS)
+      const counted = Math.max(throughMs.get(clientId) ?? 0, nowMs)
+      // Nobody is let in further ahead than a burst: the clock was set back, and that is no reason to refuse.
+      const through = counted > nowMs + BURST_MS ? nowMs : counted
       const waitMs = through + everyMs - BURST_MS - nowMs
       throughMs.set(clientId, waitMs > 0 ? through : through + everyMs)
       if (waitMs <= 0) return ok(undefined)

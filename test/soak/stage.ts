@@ -47,9 +47,9 @@ export interface Records {
 
 /**
  * Keys rotate in minutes. A server reads the ring each minute, and half a minute later when that fails, by a clock that may be
- * off: only then does it surely know each key before it signs. Users refresh more often than people do.
+ * off: only then does it surely know each key before it signs.
  */
-const env = { KEY_PUBLISH_AHEAD_SECONDS: '120', REFRESHES_PER_MINUTE: '0' }
+const env = { KEY_PUBLISH_AHEAD_SECONDS: '120' }
 /** A record of a soak outlives it. */
 const RECORD_LIFE_MS = 86_400_000
 

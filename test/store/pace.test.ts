@@ -49,6 +49,12 @@ describe.each(storeForms)('how often a session is refreshed $name', ({ scriptFor
     expect(rotated).toBeLessThanOrEqual(41)
   })
 
+  it('is forgotten when the clock was set back by more than clocks differ', async () => {
+    const { store, session } = await begin()
+    for (let generation = 0; generation <= 30; generation++) await store.rotate(session.turn(generation, T0 + 120_000))
+    expect(await outcomeOf(store.rotate(session.turn(31, T0)))).toBe('rotated')
+  })
+
   it('is not limited by 0', async () => {
     const { store, session } = await begin(0)
     for (let generation = 0; generation < 200; generation++)

@@ -50,8 +50,10 @@ end
 -- BURST_MS ahead of the clock.
 local BURST_MS = 30000
 local lead_ms = math.max(session.used + tonumber(session.lead) - now_ms, 0)
+-- Further ahead is no session: a server's clock was set back.
+if lead_ms > BURST_MS + pace_ms + LEEWAY_MS then lead_ms = 0 end
 if lead_ms > BURST_MS then return { 'wait', string.format('%.0f', lead_ms - BURST_MS) } end
-session.lead = string.format('%05d', math.min(lead_ms + pace_ms, 99999))
+session.lead = string.format('%05d', lead_ms + pace_ms)
 
 -- A generation ahead of ours carries our MAC: the store lost a write that it had acknowledged. Catch up with it.
 session.gen = string.format('%010d', generation + 1)
