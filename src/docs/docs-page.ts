@@ -9,11 +9,11 @@ interface Place {
   readonly operation: DescribedOperation
 }
 
-export function docsPage({ info, paths, components }: InterfaceDocument): Markup {
+export function docsPage({ info, tags, paths, components }: InterfaceDocument): Markup {
   const places = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Place => ({ path, method, operation })),
   )
-  const byTag = [...Map.groupBy(places, ({ operation }) => operation.tags[0])]
+  const byTag = tags.map(({ name }) => [name, places.filter(({ operation }) => operation.tags[0] === name)] as const)
   const { securitySchemes, schemas } = components
   return html`<!doctype html>
     <html lang="en">

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { version } from '../../package.json'
 import type { Config } from '../config.ts'
 import type { Env } from '../http/context.ts'
-import { answerHeaders, describeSecurity } from '../http/operation.ts'
+import { answerHeaders, describeSecurity, operationTags } from '../http/operation.ts'
 
 const description =
   'Sessions and tokens at the edge. Refusals have a `code` that never changes; below `/oauth` it is called `error`. Every ' +
@@ -19,6 +19,7 @@ export function writeDocument(app: Hono<Env>, { issuer }: Pick<Config, 'issuer'>
       openapi: '3.1.0',
       info: { title: 'Latchkey', version, description },
       servers: [{ url: issuer }],
+      tags: operationTags.map((name) => ({ name })),
       components: { securitySchemes: describeSecurity(issuer), headers: answerHeaders },
     },
   })
@@ -94,6 +95,7 @@ export type Content = z.infer<typeof content>
 
 export const documentShape = z.object({
   info: z.object({ title: z.string(), version: z.string(), description: z.string() }),
+  tags: z.array(z.object({ name: z.string() })),
   paths: z.record(z.string(), z.record(z.string(), operation)),
   components: z.object({
     schemas: z.record(z.string(), schema),

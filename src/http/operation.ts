@@ -14,6 +14,17 @@ import { refreshCookieName } from './refresh-cookie.ts'
 
 type Reason = Failure['reason']
 
+/** What operations are about, in the order in which people read of them. */
+export const operationTags = [
+  'Accounts',
+  'Sessions',
+  'Tokens',
+  'OAuth',
+  'Administration',
+  'Discovery',
+  'Health',
+] as const
+
 export interface Operation {
   /** What generated clients call it, as in `signIn`. */
   readonly id: string
@@ -21,7 +32,7 @@ export interface Operation {
   readonly summary: string
   /** Whatever a caller must know besides, in Markdown. */
   readonly description?: string
-  readonly tag: 'Accounts' | 'Sessions' | 'Tokens' | 'OAuth' | 'Discovery' | 'Health' | 'Administration'
+  readonly tag: (typeof operationTags)[number]
   /** The ways to authenticate, any of which will do; `none` is among them where it may be left out. */
   readonly security?: readonly (keyof ReturnType<typeof describeSecurity> | 'none')[]
   readonly parameters?: readonly Parameter[]
