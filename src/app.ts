@@ -49,7 +49,15 @@ export function createApp(parts: Parts): Hono<Env> {
     await next()
   })
   const isHttps = parts.config.issuer.startsWith('https:')
-  const secured = secureHeaders({ strictTransportSecurity: isHttps && 'max-age=63072000', xFrameOptions: 'DENY' })
+  const secured = secureHeaders({
+    strictTransportSecurity: isHttps && 'max-age=63072000',
+    xFrameOptions: 'DENY',
+    // These are for browsers of the past, or for pages only.
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  })
   // Before what browsers need: gateways ask here, for each of their requests. A gateway passes on the length of a body that it
   // keeps to itself: none is read.
   const verify = [unlessEmpty(secured), refuseTokensInQuery, verifyEndpoint(parts)] as const

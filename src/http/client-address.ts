@@ -31,7 +31,8 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 function readAddress(c: RequestContext, header: string): Address | undefined {
   const text = c.req.header(header)?.trim() ?? ''
-  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined
+  // Where there is no such header the library would find out by an exception.
+  return text !== '' && ipaddr.isValid(text) ? ipaddr.process(text) : undefined
 }
 
 function networkOf(address: Address, bits: number): string {

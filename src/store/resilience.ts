@@ -59,7 +59,8 @@ function createGuard(timeoutMs: number) {
     handleWhen((error) => isOutage(error) && !hasTimedOut(error)),
     { maxAttempts: 1 },
   )
-  const deadline = timeout(timeoutMs, TimeoutStrategy.Aggressive)
+  // Nobody listens to its signal, and to abort one makes an error with a stack, even after a call that went well.
+  const deadline = timeout(timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false })
   const [twice, once] = [wrap(breaker, deadline, onceMore), wrap(breaker, deadline)]
   let trialBeganAtMs = 0
   breaker.onHalfOpen(() => (trialBeganAtMs = systemClock.nowMs()))
