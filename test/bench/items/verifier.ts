@@ -14,9 +14,11 @@ const stockPerMs = 15
 /** Calls for as many fresh tokens as a round may need, made before it. */
 function eachOnce(latchkey: Latchkey, verify: (token: string) => Promise<unknown>): Prepared {
   const session = beginFamily(systemRandom, mintId(systemRandom))
-  const tokens: string[] = []
+  let tokens: string[] = []
   return {
     async refill({ ms }) {
+      // Those that the last round left may have expired.
+      tokens = []
       while (tokens.length < ms * stockPerMs) tokens.push((await latchkey.operator.issue(session)).accessToken)
     },
     async run() {
