@@ -15,8 +15,8 @@ const bounds = z.object({
   /** Life of an access token. */
   accessMs: z.number(),
   /**
-   * How long before a primary is killed an acknowledged write may be one that replicas never got. Until the one that was killed
-   * is back, sentinels may change their minds, and what the first successor acknowledged may be lost, too.
+   * How long before a primary is killed an acknowledged write may be one that replicas never got, and how long after it an answer
+   * may arrive that was on its way. What the successor acknowledges is never lost.
    */
   lossMs: z.number(),
 })

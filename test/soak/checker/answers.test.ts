@@ -23,7 +23,7 @@ describe('a failover', () => {
     expect(older.violations).toEqual([])
     expect(older.lost.map(({ rule }) => rule)).toEqual(['two-sessions', 'false-logout'])
     expect(older.falseLogouts).toBe(0)
-    // The first successor may be followed by a second.
+    // An answer may have been on its way.
     expect(broken(killed, login(1, 'a'), logout(25, 'a'), yes(40, 'a'))).toEqual([])
   })
 
@@ -31,6 +31,9 @@ describe('a failover', () => {
     expect(broken(killed, login(1, 'a'), logout(2, 'a'), yes(5, 'a'))).toEqual([['accepted-after-end', [2, 5]]])
     const twice = [yes(5, 'a'), yes(20, 'a')]
     expect(broken(killed, login(1, 'a'), login(3, 'b'), twice)).toEqual([['two-sessions', [1, 3, 5]]])
+    // While the old primary is down, the new one loses nothing.
+    const long = fault('primary-killed', [1000, 9000])
+    expect(broken(long, login(1, 'a'), logout(40, 'a'), yes(70, 'a'))).toEqual([['accepted-after-end', [40, 70]]])
     const late = fault('primary-killed', [5000, 6000])
     expect(broken(late, login(1, 'a'), logout(2, 'a'), yes(70, 'a'))).toEqual([['accepted-after-end', [2, 70]]])
     expect(broken(killed, login(1, 'a'), logout(40, 'a'), yes(70, 'a'))).toEqual([['accepted-after-end', [40, 70]]])

@@ -95,11 +95,11 @@ export function readTimeline(history: History): Timeline {
     lifeSign,
     lossBetween: (acknowledgedMs, missedMs) =>
       faults.find(
-        ({ isFailover, beginMs, endMs }) =>
+        ({ isFailover, kind, beginMs, endMs }) =>
           isFailover &&
           acknowledgedMs >= beginMs - bounds.lossMs &&
-          // An answer may have been on its way when its primary died.
-          acknowledgedMs <= Math.max(endMs, beginMs + bounds.lossMs) &&
+          // An answer may have been on its way when its primary died; one that is up again may go on until it is replaced.
+          acknowledgedMs <= Math.max(kind === 'primary-killed' ? 0 : endMs, beginMs + bounds.lossMs) &&
           missedMs >= beginMs,
       ),
   }
