@@ -3,8 +3,8 @@ import type { Store } from '../../src/store/store.ts'
 import { startTestStore, storeUser, type StoredUser, type TestStore } from '../support/store.ts'
 
 const T0 = 1_800_000_000_000
-/** Design section 2. */
-const SESSION_BYTES_LIMIT = 400
+/** A little above today's, so that growth is a decision. The goal of the design is 400. */
+const SESSION_BYTES_LIMIT = 320
 
 let started: TestStore
 let store: Store
