@@ -190,9 +190,9 @@ describe.each(storeForms)('the audit trail $name', ({ scriptForm, cluster, bucke
     // Redis drops whole nodes, of 100 entries.
     expect(length).toBeLessThan(1200)
     expect(await started.direct.pttl(trail)).toBe(-1)
-    console.log(
-      `an event takes ${Math.round(Number(await started.direct.call('MEMORY', 'USAGE', trail)) / length)} bytes`,
-    )
+    const bytes = Number(await started.direct.call('MEMORY', 'USAGE', trail)) / length
+    console.log(`an event takes ${Math.round(bytes)} bytes`)
+    expect(bytes).toBeLessThan(130)
   })
 
   it('holds no secret', async () => {
