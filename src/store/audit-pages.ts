@@ -74,7 +74,7 @@ export function readTrailPlaces(
     limit,
   }: { readonly trails: readonly string[]; readonly all: readonly string[]; readonly limit: number },
 ): readonly TrailPlace[] {
-  const before = /^\d{1,15}-\d{1,15}-\d{1,3}$/.test(cursor ?? '') ? parsePlace(cursor ?? '') : undefined
+  const before = /^[1-9]\d{0,14}-\d{1,15}-\d{1,3}$/.test(cursor ?? '') ? parsePlace(cursor ?? '') : undefined
   const most = trails.length === 1 ? limit : Math.max(Math.ceil((2 * limit) / trails.length), LEAST_PER_BUCKET)
   const look = Math.max(Math.ceil(LOOK_LIMIT / trails.length), most)
   return trails.map((key) => {

@@ -24,8 +24,15 @@ const TRIAL_AFTER_MS = 1000
 /** How much longer than its deadline a trial may seem to take. */
 const TRIAL_EXTRA_MS = 250
 
-/** Runs a store call; `once` for the one that is not safe to repeat. */
-export type Guarded = <T>(call: () => Promise<T>, demand?: { readonly once?: boolean }) => Promise<T>
+interface Demand {
+  /** For the one call that is not safe to repeat. */
+  readonly once?: boolean | undefined
+  /** Less time than the deadline allows: who waits for the call will be gone by then. */
+  readonly withinMs?: number | undefined
+}
+
+/** Runs a store call. */
+export type Guarded = <T>(call: () => Promise<T>, demand?: Demand) => Promise<T>
 
 /**
  * Runs store calls under one deadline, retry included.
@@ -35,17 +42,28 @@ export type Guarded = <T>(call: () => Promise<T>, demand?: { readonly once?: boo
  */
 export function createResilience(timeoutMs: number): Guarded {
   let guard = createGuard(timeoutMs)
-  return async (call, { once = false } = {}) => {
+  return async (call, { once = false, withinMs } = {}) => {
+    const hurried = withinMs === undefined ? call : hurry(call, systemClock.nowMs() + withinMs)
     if (guard.isTrying()) {
       // The library lets others wait for the trial's outcome; a request must not wait for another request's I/O.
       if (!guard.hasLostTrial()) throw new StoreUnavailable('trial under way')
       guard = createGuard(timeoutMs)
     }
     try {
-      return await guard.execute(call, once)
+      return await guard.execute(hurried, once)
     } catch (error) {
       throw new StoreUnavailable(causeOf(error))
     }
+  }
+}
+
+/** Lets the call fail in time, so that its failure is counted while there is somebody to count it. */
+function hurry<T>(call: () => Promise<T>, endsAtMs: number): () => Promise<T> {
+  return async () => {
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const timeUp = () => reject(new DOMException('the call was given less time', 'TimeoutError'))
+    const timer = setTimeout(timeUp, endsAtMs - systemClock.nowMs())
+    return Promise.race([call(), late]).finally(() => clearTimeout(timer))
   }
 }
 

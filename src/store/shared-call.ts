@@ -8,10 +8,12 @@
 import { StoreUnavailable } from '../failure.ts'
 import { systemClock } from '../system.ts'
 
-/** How much longer than its deadline a call may seem to take: one that does has died with its request. */
-const CALL_EXTRA_MS = 250
-/** The most questions of one call: about 30 kB of answer. */
+/** The most questions of one call: about 30 kB of answer. Who fills a call makes it at once. */
 const SHARED_LIMIT = 100
+/** How long a question waits for the call before it: a slow one, or one whose maker has vanished, must not use up its deadline. */
+const PATIENCE_MS = 100
+/** How much sooner a call ends than its maker gives up: whoever judges the store by its calls must hear of it. */
+const CALL_MARGIN_MS = 5
 
 interface Turn<Q, A> {
   readonly question: Q
@@ -22,34 +24,28 @@ interface Turn<Q, A> {
   call?: readonly Turn<Q, A>[]
 }
 
+/** Asks in one call, and answers in the same order; must end within so many milliseconds. What it throws goes to all who asked. */
+export type AskAll<Q, A> = (questions: readonly Q[], withinMs: number) => Promise<readonly A[]>
+
 /**
  * Makes a question of one out of a call for many.
  *
- * @param askAll asks in one call, and answers in the same order; what it throws goes to all who wait for that call
  * @param timeoutMs deadline of each question from when it is put, after which it throws {@link StoreUnavailable}
  */
-export function shareCalls<Q, A>(
-  askAll: (questions: readonly Q[]) => Promise<readonly A[]>,
-  timeoutMs: number,
-): (question: Q) => Promise<A> {
+export function shareCalls<Q, A>(askAll: AskAll<Q, A>, timeoutMs: number): (question: Q) => Promise<A> {
   const waiting: Turn<Q, A>[] = []
   let underWay: readonly Turn<Q, A>[] | undefined
-  let beganAtMs = 0
-
-  function isBusy(): boolean {
-    return underWay !== undefined && Math.abs(systemClock.nowMs() - beganAtMs) <= timeoutMs + CALL_EXTRA_MS
-  }
 
   /** Lets `turn` make the call for those of `call`. */
   function choose(turn: Turn<Q, A>, call: readonly Turn<Q, A>[]): void {
     turn.call = underWay = call
-    beganAtMs = systemClock.nowMs()
     turn.chosen.resolve()
   }
 
-  async function make(call: readonly Turn<Q, A>[]): Promise<void> {
+  async function make(call: readonly Turn<Q, A>[], withinMs: number): Promise<void> {
     try {
-      const answers = await askAll(call.map(({ question }) => question))
+      const questions = call.map(({ question }) => question)
+      const answers = await askAll(questions, withinMs)
       for (const [i, turn] of call.entries()) {
         const answer = answers[i]
         if (answer === undefined) throw new StoreUnavailable('unreadable reply')
@@ -71,27 +67,36 @@ export function shareCalls<Q, A>(
     if (youngest) choose(youngest, next)
   }
 
+  /** Until there is an answer, or a call to make. */
+  async function waitForTurn(turn: Turn<Q, A>): Promise<void> {
+    waiting.push(turn)
+    const patience = startTimer(Math.min(PATIENCE_MS, timeoutMs))
+    await Promise.race([turn.answer.promise, turn.chosen.promise, patience.over]).finally(patience.clear)
+    if (waiting.includes(turn)) choose(turn, waiting.splice(0))
+  }
+
   return async (question) => {
     const turn: Turn<Q, A> = { question, answer: Promise.withResolvers<A>(), chosen: Promise.withResolvers<void>() }
-    const deadline = startDeadline(timeoutMs)
+    const arrivedAtMs = systemClock.nowMs()
+    const deadline = startTimer(timeoutMs)
     try {
-      if (isBusy()) waiting.push(turn)
-      else choose(turn, [turn])
-      await Promise.race([turn.answer.promise, turn.chosen.promise, deadline.passed])
-      if (turn.call) void make(turn.call)
-      return await Promise.race([turn.answer.promise, deadline.passed])
+      const isAlone = underWay === undefined && waiting.length === 0
+      if (isAlone || waiting.length >= SHARED_LIMIT - 1) choose(turn, [...waiting.splice(0), turn])
+      else await waitForTurn(turn)
+      const leftMs = timeoutMs - Math.max(systemClock.nowMs() - arrivedAtMs, 0)
+      if (turn.call) void make(turn.call, leftMs - CALL_MARGIN_MS)
+      const late = deadline.over.then(() => Promise.reject(new StoreUnavailable('timed out')))
+      return await Promise.race([turn.answer.promise, late])
     } finally {
       deadline.clear()
-      const place = waiting.indexOf(turn)
-      if (place !== -1) waiting.splice(place, 1)
       // A call that outlives its maker is nobody's any more.
       if (turn.call) end(turn.call)
     }
   }
 }
 
-function startDeadline(ms: number) {
-  const { promise: passed, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new StoreUnavailable('timed out')), ms)
-  return { passed, clear: () => clearTimeout(timer) }
+function startTimer(ms: number) {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  return { over, clear: () => clearTimeout(timer) }
 }

@@ -3,13 +3,14 @@ import type { KeyNames } from './keys.ts'
 import { findLive } from './schema.ts'
 import { shareCalls } from './shared-call.ts'
 import type { CheckedSession, Store } from './store.ts'
+import { unreadable } from './upstash-connection.ts'
 
 type Token = Parameters<Store['check']>[0]
 
 interface CheckParts {
   readonly keys: KeyNames
-  /** `MGET`. @throws {StoreUnavailable} */
-  readonly readMany: (keys: string[]) => Promise<readonly (string | null)[]>
+  /** `MGET` within so many milliseconds. @throws {StoreUnavailable} */
+  readonly readMany: (keys: string[], withinMs: number) => Promise<readonly (string | null)[]>
   readonly idleMs: number
   /** Deadline of each check. */
   readonly timeoutMs: number
@@ -18,11 +19,13 @@ interface CheckParts {
 export function createSharedCheck({ keys, readMany, idleMs, timeoutMs }: CheckParts): Store['check'] {
   const keysOf = ({ userId, jti }: Token) => [keys.session(userId), keys.denial(userId, jti)]
 
-  async function checkAll(tokens: readonly Token[]): Promise<readonly CheckedSession[]> {
+  async function checkAll(tokens: readonly Token[], withinMs: number): Promise<readonly CheckedSession[]> {
     const [first] = tokens
     if (!first) return []
     // One bucket has one epoch.
-    const [epoch = null, ...found] = await readMany([keys.epoch(first.userId), ...tokens.flatMap(keysOf)])
+    const names = [keys.epoch(first.userId), ...tokens.flatMap(keysOf)]
+    const [epoch = null, ...found] = await readMany(names, withinMs)
+    if (found.length !== names.length - 1) return unreadable()
     return tokens.map((token, i) => {
       const [record = null, denial] = [found[2 * i], found[2 * i + 1]]
       return denial === null ? findLive({ record, epoch }, { ...token, idleMs }) : { status: 'denied' }

@@ -24,14 +24,14 @@ type Redis = ReturnType<typeof createUpstashClient>
 
 export interface UpstashConnection {
   readonly keys: KeyNames
-  /** Sends commands that may be sent twice. @throws {StoreUnavailable} */
-  readonly ask: <T>(reply: z.ZodType<T>, command: (redis: Redis) => Promise<unknown>) => Promise<T>
+  /** Sends commands that may be sent twice; `withinMs` is less time than the deadline allows. @throws {StoreUnavailable} */
+  readonly ask: <T>(reply: z.ZodType<T>, command: (redis: Redis) => Promise<unknown>, withinMs?: number) => Promise<T>
   /** Makes a script callable. With `once` it is not tried again. */
   readonly script: <T>(
     source: string,
     reply: z.ZodType<T>,
     demand?: { readonly once: boolean },
-  ) => (keysUsed: string[], args: readonly (string | number)[]) => Promise<T>
+  ) => (keysUsed: string[], args: readonly (string | number)[], withinMs?: number) => Promise<T>
   /** The last arguments of each script that writes to the audit trail, as `audit.lua` reads them; the user is whom it is about. */
   readonly trail: (actor: Actor, userId: string) => readonly (string | number)[]
 }
@@ -44,12 +44,12 @@ export function createUpstashConnection(config: Pick<StoreConfig, 'store' | 'aud
   return {
     keys: createKeyNames(buckets),
 
-    ask: async (reply, command) => readReply(reply, await guarded(() => command(redis))),
+    ask: async (reply, command, withinMs) => readReply(reply, await guarded(() => command(redis), { withinMs })),
 
     script(source, reply, demand) {
       const prepared = redis.createScript(source)
-      return async (keysUsed, args) =>
-        readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String)), demand))
+      return async (keysUsed, args, withinMs) =>
+        readReply(reply, await guarded(() => prepared.exec(keysUsed, args.map(String)), { ...demand, withinMs }))
     },
 
     trail: ({ by, from, requestId }, userId) => [userId, by, from, requestId, config.audit.events],

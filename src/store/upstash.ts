@@ -66,8 +66,8 @@ export function createUpstashStore(config: StoreConfig): Store {
   const createAccount = script(scripts.createAccount, createReply)
   const replaceKeyRing = script(scripts.replaceKeyRing, z.string())
 
-  const readMany = (names: string[]) =>
-    checkReads === 'primary' ? check(names, []) : ask(manyReply, (redis) => redis.mget(...names))
+  const readMany = (names: string[], withinMs: number) =>
+    checkReads === 'primary' ? check(names, [], withinMs) : ask(manyReply, (redis) => redis.mget(...names), withinMs)
 
   return {
     ...administerUpstash(connection, config),

@@ -122,6 +122,25 @@ describe('the circuit breaker', () => {
     await expect.poll(async () => (await user.refresh(refresh_token)).status, { timeout: 20_000 }).toBe(200)
   })
 
+  it('opens when nothing but live checks, which share their calls, meets a store that hangs', async () => {
+    const stack = await stackForTest({ env: { STORE_TIMEOUT_MS: '300' } })
+    const user = await createUser(stack)
+    const { access_token } = await user.login()
+    const verify = () => stack.request('/v1/verify?fresh=1', bearer(access_token))
+    stack.redis.pause()
+    await expect
+      .poll(
+        async () => {
+          await Promise.all(Array.from({ length: 5 }, verify))
+          return stack.events.some(({ detail }) => detail === 'circuit open')
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true)
+    stack.redis.resume()
+    await expect.poll(async () => (await verify()).status, { timeout: 20_000 }).toBe(204)
+  })
+
   it('survives clients that hang up in the middle of its trial', async () => {
     const stack = await stackForTest({ env: { STORE_TIMEOUT_MS: '500' } })
     const user = await createUser(stack)

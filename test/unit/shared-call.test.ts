@@ -9,12 +9,17 @@ afterEach(() => void vi.useRealTimers())
 
 /** A shared call whose answers the test gives: each question is answered by itself in capitals. */
 function begin() {
-  const calls: { readonly questions: readonly string[]; answer(): void; fail(error: Error): void }[] = []
+  const calls: {
+    readonly questions: readonly string[]
+    readonly withinMs: number
+    answer(): void
+    fail(error: Error): void
+  }[] = []
   const ask = shareCalls(
-    (questions: readonly string[]) =>
+    (questions: readonly string[], withinMs: number) =>
       new Promise<string[]>((resolve, reject) => {
         const answer = () => resolve(questions.map((question) => question.toUpperCase()))
-        calls.push({ questions, answer, fail: reject })
+        calls.push({ questions, withinMs, answer, fail: reject })
       }),
     DEADLINE_MS,
   )
@@ -68,51 +73,68 @@ describe('questions that share a call', () => {
     expect(d.is).toBe('D')
   })
 
-  it('each have a deadline of their own, and whoever gives up leaves the call to the next', async () => {
+  it('do not wait long for the call before theirs', async () => {
     const { calls, put, asked } = begin()
     const first = put('a')
-    await vi.advanceTimersByTimeAsync(500)
-    const second = put('b')
-    await vi.advanceTimersByTimeAsync(300)
-    expect([first.is, second.is]).toEqual(['StoreUnavailable: timed out', 'waiting'])
-    expect(asked()).toEqual(['a', 'b'])
+    await vi.advanceTimersByTimeAsync(50)
+    const others = ['b', 'c'].map(put)
+    await vi.advanceTimersByTimeAsync(99)
+    expect(asked()).toEqual(['a'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(asked()).toEqual(['a', 'b c'])
     calls[1]?.answer()
     await settle()
-    expect(second.is).toBe('B')
+    expect(others.map(({ is }) => is)).toEqual(['B', 'C'])
     // The first call comes back late: nobody takes its end for that of a later one.
-    put('c')
-    await settle()
     put('d')
+    await settle()
+    put('e')
     calls[0]?.answer()
     await settle()
-    expect(asked()).toEqual(['a', 'b', 'c'])
+    expect(first.is).toBe('A')
+    expect(asked()).toEqual(['a', 'b c', 'd'])
   })
 
-  it('are not asked any more once their deadline has passed', async () => {
-    const { calls, put, asked } = begin()
-    put('a')
+  it('each have a deadline of their own, and a call has no more time than its maker has left', async () => {
+    const { calls, put } = begin()
+    const first = put('a')
+    await vi.advanceTimersByTimeAsync(700)
+    const second = put('b')
     await vi.advanceTimersByTimeAsync(100)
-    put('b')
-    calls[0]?.answer()
-    await vi.advanceTimersByTimeAsync(400)
-    const late = put('c')
-    await vi.advanceTimersByTimeAsync(799)
-    put('d')
-    // `b` gave up 300 ms after `c` came; then `c` was asked and is given up next, before `d` is asked.
-    await vi.advanceTimersByTimeAsync(1)
-    expect(late.is).toBe('StoreUnavailable: timed out')
-    expect(asked()).toEqual(['a', 'b', 'c', 'd'])
+    expect([first.is, second.is]).toEqual(['StoreUnavailable: timed out', 'waiting'])
+    await vi.advanceTimersByTimeAsync(700)
+    expect(second.is).toBe('StoreUnavailable: timed out')
+    expect(calls.map(({ withinMs }) => withinMs)).toEqual([795, 695])
   })
 
-  it('are asked again by whoever comes when the request that made the call has vanished', async () => {
+  it('are all answered by a slow store, however many come', async () => {
+    const outcomes: { is: string }[] = []
+    const ask = shareCalls(
+      (questions: readonly string[]) =>
+        new Promise<readonly string[]>((resolve) => void setTimeout(() => resolve(questions), 300)),
+      DEADLINE_MS,
+    )
+    for (let i = 0; i < 1500; i++) {
+      const outcome = { is: 'waiting' }
+      outcomes.push(outcome)
+      ask(`q${i}`).then(
+        (answer) => (outcome.is = answer),
+        (error: unknown) => (outcome.is = String(error)),
+      )
+      await vi.advanceTimersByTimeAsync(2)
+    }
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(outcomes.filter(({ is }, i) => is !== `q${i}`)).toEqual([])
+  })
+
+  it('are asked by those who wait when the request that made the call before has vanished', async () => {
     const { put, asked } = begin()
     put('a')
     await settle()
-    // Its timers are gone with it: only the clock goes on.
+    // Its timers are gone with it.
     vi.clearAllTimers()
-    vi.setSystemTime(Date.now() + DEADLINE_MS + 251)
     put('b')
-    await settle()
+    await vi.advanceTimersByTimeAsync(100)
     expect(asked()).toEqual(['a', 'b'])
   })
 
@@ -121,6 +143,8 @@ describe('questions that share a call', () => {
     put('first')
     await settle()
     const many = Array.from({ length: 150 }, (_, i) => put(`q${i}`))
+    // Who fills a call makes it at once.
+    expect(calls.map(({ questions }) => questions.length)).toEqual([1, 100])
     for (const call of [0, 1, 2]) {
       calls[call]?.answer()
       await settle()

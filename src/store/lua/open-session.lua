@@ -22,6 +22,8 @@ if subject == '' then
   local raw = redis.call('GET', KEYS[5])
   local readable, account = pcall(cjson.decode, raw or '')
   if not readable or type(account) ~= 'table' then return { 'changed' } end
+  -- An account that was deleted and imported again may have the same hash, and is another one.
+  if account.user_id ~= ARGV[#ARGV - 4] then return { 'changed' } end
   if account.hash ~= checked_hash or account.status ~= 'active' then return { 'changed' } end
 
   if new_hash ~= '' then
