@@ -161,7 +161,9 @@ const mutants: readonly Mutant[] = [
     mistake: 'a login needs no account',
     script: 'openSession',
     written: "if not readable or type(account) ~= 'table' then return { 'changed' } end",
-    instead: "if type(account) ~= 'table' then account = { hash = checked_hash, status = 'active', roles = '' } end",
+    instead: `if type(account) ~= 'table' then
+        account = { user_id = ARGV[#ARGV - 4], hash = checked_hash, status = 'active', roles = '' }
+      end`,
     story: 'a client, a login on a phone, lost and damaged records',
     promise: /^no token is issued on absence/,
   },
