@@ -159,7 +159,8 @@ describe.skipIf(!hasChromium)('a page in Chromium stays signed in', () => {
     expect((await statusOf(page)).kind).toBe('offline')
     site.front.fault(() => 'pass')
     // In small steps: time that jumps while a call is under way looks like a call that takes too long.
-    for (let i = 0; i < 24 && (await statusOf(page)).kind !== 'signed-in'; i++) {
+    const areBack = async () => (await Promise.all(tabs.map(statusOf))).every(({ kind }) => kind === 'signed-in')
+    for (let i = 0; i < 24 && !(await areBack()); i++) {
       await context.clock.runFor(5000)
       await page.evaluate(() => fetch('/elsewhere'))
     }
