@@ -121,7 +121,7 @@ const refuseTokensInQuery: MiddlewareHandler<Env> = async (c, next) => {
   return named ? refuse(c, { reason: 'token_in_query' }) : next()
 }
 
-/** Security headers say what may be done with a body: an answer without one does without them. */
+/** Security headers are for browsers. A gateway keeps an empty yes to itself, and may pass a refusal on. */
 function unlessEmpty(secured: MiddlewareHandler): MiddlewareHandler<Env> {
   return async (c, next) => {
     await next()

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Stack } from './stack.ts'
+import { startStack, type Stack } from './stack.ts'
 import { bodyOf, createUser, json, type User } from './user.ts'
 
 /** An account with the role `admin`, signed in, and the calls that it may make. */
@@ -9,6 +9,12 @@ export interface Administrator extends User {
   call(method: string, path: string, body?: unknown): Promise<Response>
   /** A call that works: its status and body. */
   done(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>
+}
+
+/** Two servers over four buckets, with a deadline for the store that a busy machine keeps. */
+export function startAdministeredStack(sessionsPerUser: number): Promise<Stack> {
+  const env = { SESSIONS_PER_USER: String(sessionsPerUser), STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' }
+  return startStack({ servers: 2, env })
 }
 
 export async function createAdministrator(stack: Stack, roles = 'admin'): Promise<Administrator> {

@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createVerifier, type Verifier } from '../../src/verifier/verifier.ts'
-import { createAdministrator, type Administrator } from '../support/administrator.ts'
-import { apiSecret, audience, issuer, startStack, type Stack } from '../support/stack.ts'
+import { createAdministrator, startAdministeredStack, type Administrator } from '../support/administrator.ts'
+import { apiSecret, audience, issuer, type Stack } from '../support/stack.ts'
 import { basic, bearer, createUser, json, password, readTokens, type Tokens, type User } from '../support/user.ts'
 
 const VERIFIERS = 5
@@ -11,10 +11,7 @@ const ROUNDS = 5
 let stack: Stack
 let administrator: Administrator
 beforeAll(async () => {
-  stack = await startStack({
-    servers: 2,
-    env: { SESSIONS_PER_USER: '3', STORE_TIMEOUT_MS: '5000', STORE_BUCKETS: '4' },
-  })
+  stack = await startAdministeredStack(3)
   administrator = await createAdministrator(stack)
 })
 afterAll(() => stack.stop())

@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createAdministrator, type Administrator } from '../../support/administrator.ts'
+import { createAdministrator, startAdministeredStack, type Administrator } from '../../support/administrator.ts'
 import { startStack, type Stack } from '../../support/stack.ts'
 import { bearer, createUser, json, password, readTokens, refusal } from '../../support/user.ts'
 
 let stack: Stack
 let administrator: Administrator
 beforeAll(async () => {
-  stack = await startStack({
-    servers: 2,
-    env: { SESSIONS_PER_USER: '2', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
-  })
+  stack = await startAdministeredStack(2)
   administrator = await createAdministrator(stack)
 })
 afterAll(() => stack.stop())

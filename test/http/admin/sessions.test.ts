@@ -1,16 +1,13 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createAdministrator } from '../../support/administrator.ts'
-import { apiSecret, startStack, type Stack } from '../../support/stack.ts'
+import { createAdministrator, startAdministeredStack } from '../../support/administrator.ts'
+import { apiSecret, type Stack } from '../../support/stack.ts'
 import { basic, bearer, bodyOf, createUser, form, refusal } from '../../support/user.ts'
 
 let stack: Stack
 beforeAll(async () => {
-  stack = await startStack({
-    servers: 2,
-    env: { SESSIONS_PER_USER: '3', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
-  })
+  stack = await startAdministeredStack(3)
 })
 afterAll(() => stack.stop())
 

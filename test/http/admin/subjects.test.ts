@@ -1,16 +1,13 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createVerifier } from '../../../src/verifier/verifier.ts'
-import { createAdministrator } from '../../support/administrator.ts'
-import { apiSecret, audience, issuer, startStack, type Stack } from '../../support/stack.ts'
+import { createAdministrator, startAdministeredStack } from '../../support/administrator.ts'
+import { apiSecret, audience, issuer, type Stack } from '../../support/stack.ts'
 import { basic, bearer, bodyOf, createUser, form, json, readTokens, refusal } from '../../support/user.ts'
 
 let stack: Stack
 beforeAll(async () => {
-  stack = await startStack({
-    servers: 2,
-    env: { SESSIONS_PER_USER: '2', STORE_BUCKETS: '4', STORE_TIMEOUT_MS: '5000' },
-  })
+  stack = await startAdministeredStack(2)
 })
 afterAll(() => stack.stop())
 
