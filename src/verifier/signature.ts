@@ -11,6 +11,7 @@ const TYPES = new Set(['at+jwt', 'application/at+jwt'])
 /** RFC 7515 section 7.1: header, payload and signature in base64url, without padding or white space. */
 const FORM = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/
 const decoder = new TextDecoder()
+const encoder = new TextEncoder()
 /**
  * 64 bytes in their one spelling: another would be remembered as a token of its own. RSA of 2,048 bits at least
  * (RFC 7518 section 3.3).
@@ -38,7 +39,7 @@ export async function checkSignature(
 ): Promise<CheckedToken | Refused> {
   const [, encoded = '', payload = '', signature = ''] = FORM.exec(token) ?? []
   if (encoded === '') return refused('invalid_token', 'no JWT')
-  const { kid, alg, typ, crit, b64 } = readPart(encoded)
+  const { kid, alg, typ, crit, b64 } = readHeader(encoded)
   // No extension is known here, so none may be critical (RFC 7515 section 4.1.11).
   if (crit !== undefined || b64 !== undefined) return refused('invalid_token', 'its header has crit or b64')
   if (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase()))
@@ -55,6 +56,14 @@ export async function checkSignature(
   return checkIntent(claims, expected) ?? { ok: true, claims, key }
 }
 
+let last: { readonly encoded: string; readonly header: JsonObject } = { encoded: '', header: {} }
+
+/** All tokens that a key has signed have the same header: it is read once. */
+function readHeader(encoded: string): JsonObject {
+  if (last.encoded !== encoded) last = { encoded, header: readPart(encoded) }
+  return last.header
+}
+
 /** A header or a payload; empty when it is no JSON object. */
 function readPart(encoded: string): JsonObject {
   try {
@@ -66,12 +75,15 @@ function readPart(encoded: string): JsonObject {
 
 /** @throws for what is no base64url */
 function bytesOf(encoded: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(encoded.replaceAll('-', '+').replaceAll('_', '/')), (one) => one.charCodeAt(0))
+  const text = atob(encoded.replaceAll('-', '+').replaceAll('_', '/'))
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
 }
 
 /** RFC 7515 section 5.2. The key was imported for one algorithm alone, and for no other hash than this. */
 async function isSigned(token: string, signature: string, { key }: VerifyingKey): Promise<boolean> {
-  const signed = new TextEncoder().encode(token.slice(0, -1 - signature.length))
+  const signed = encoder.encode(token.slice(0, -1 - signature.length))
   try {
     return await crypto.subtle.verify({ name: key.algorithm.name, hash: 'SHA-256' }, key, bytesOf(signature), signed)
   } catch {
