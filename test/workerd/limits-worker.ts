@@ -1,7 +1,7 @@
 /** What the parts can do: each route does one thing, as barely as it can be done in workerd. For `npm run bench`. */
 import { Redis } from '@upstash/redis/cloudflare'
-import { Hono } from 'hono'
-import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import { Hono, type Context } from 'hono'
+import { base64url, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { argon2Wasm } from '../../src/accounts/argon2-wasm.ts'
 import { createVerifier, type Verifier } from '../../src/verifier/verifier.ts'
@@ -20,20 +20,24 @@ let environmentOfIsolate: Environment | undefined
 /** Read once: to read it each time would be no limit. */
 const read = (env: unknown) => (environmentOfIsolate ??= environment.parse(env))
 
-/** A record and a denial, as a live check reads them. */
-const checkedKeys = ['session:{0}:limits', 'deny:{0}:limits']
+/** An epoch, a record and a denial, as a live check reads them. */
+const checkedKeys = ['epoch:{0}:limits', 'session:{0}:limits', 'deny:{0}:limits']
 /** What argon2id is asked for in `accounts/hasher.ts`. */
 const passwordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1, secret: new Uint8Array(32) }
 
 /** One command, as Upstash's own client would send it, without the client. */
 async function command({ STORE_URL, STORE_TOKEN }: Environment, words: readonly string[]): Promise<unknown> {
-  const headers = { authorization: `Bearer ${STORE_TOKEN}`, 'upstash-encoding': 'base64' }
+  const headers = { authorization: `Bearer ${STORE_TOKEN}` }
   const answer = await fetch(STORE_URL, { method: 'POST', headers, body: JSON.stringify(words) })
   if (!answer.ok) throw new Error(`the store answered ${answer.status}`)
   return answer.json()
 }
 
-const evalsha = (env: Environment) => command(env, ['evalsha', env.SCRIPT_SHA, '1', 'session:{0}:limits'])
+const evalsha = (env: Environment, args: readonly string[] = []) =>
+  command(env, ['evalsha', env.SCRIPT_SHA, '1', 'session:{0}:limits', ...args])
+/** As many and as long as those of a rotation. */
+const rotateArguments = Array.from({ length: 15 }, (_, i) => `argument-${i}`)
+const refreshBody = z.object({ refresh_token: z.string() })
 
 /** Those of a yes of `/v1/verify`. */
 const verifyHeaders = {
@@ -45,6 +49,17 @@ const verifyHeaders = {
   'X-Session-Check': 'cached',
 }
 
+/** Those of a token answer. */
+const refreshHeaders = {
+  'Cache-Control': 'no-store',
+  Pragma: 'no-cache',
+  'X-Request-Id': '6c84fb90-12c4-4b5c-8a3d-0c1f2f7a9e11',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  Vary: 'Origin',
+}
+
 async function makeSigner() {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   // Longer than a run takes.
@@ -54,7 +69,11 @@ async function makeSigner() {
   const header = { alg: 'ES256', kid: id, typ: 'at+jwt' }
   const sign = () => new SignJWT({ ...claims, roles: [] }).setProtectedHeader(header).sign(privateKey)
   const verify = (token: string) => jwtVerify(token, publicKey)
-  return { sign, verify }
+  const macKey = await crypto.subtle.importKey('raw', new Uint8Array(32), { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'sign',
+  ])
+  const mac = (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.sign('HMAC', macKey, bytes)
+  return { sign, verify, mac }
 }
 
 /** As `store/upstash-client.ts` makes it, without a deadline. */
@@ -83,7 +102,16 @@ const repeat = async (times: number, act: () => Promise<unknown>) => {
 const app = new Hono<{ Bindings: Record<string, unknown> }>()
 
 app.get('/handler', (c) => c.body(null, 204))
-app.get('/headers', () => new Response(null, { status: 204, headers: verifyHeaders }))
+/** What no check can do without: a token to read, and the headers of a yes. */
+function sayYes(c: Context): Response {
+  const isPresent = c.req.header('Authorization') !== undefined
+  return new Response(null, { status: isPresent ? 204 : 401, headers: verifyHeaders })
+}
+app.get('/verify', sayYes)
+app.get('/verify-live', async (c) => {
+  await command(read(c.env), ['mget', ...checkedKeys])
+  return sayYes(c)
+})
 
 app.get('/mget', async (c) => {
   await command(read(c.env), ['mget', ...checkedKeys])
@@ -105,6 +133,19 @@ app.get('/evalsha-and-sign', async (c) => {
   signer ??= makeSigner()
   await evalsha(read(c.env))
   return c.text(await (await signer).sign())
+})
+
+/** What no refresh can do without: nothing is checked, and nothing is told to a log. */
+app.post('/refresh', async (c) => {
+  const { refresh_token } = refreshBody.parse(await c.req.json())
+  const { sign, mac } = await (signer ??= makeSigner())
+  const fields = new Uint8Array(base64url.decode(refresh_token))
+  await mac(fields)
+  const digest = base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', fields)))
+  await evalsha(read(c.env), [digest, ...rotateArguments])
+  const successor = base64url.encode(new Uint8Array(await mac(fields)))
+  const tokens = { access_token: await sign(), token_type: 'Bearer', expires_in: 300, refresh_token: successor }
+  return c.json(tokens, 200, refreshHeaders)
 })
 
 app.get('/sign/:times', async (c) => {
