@@ -2,7 +2,6 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { etag } from 'hono/etag'
-import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import { addAdminRoutes } from './endpoints/admin/routes.ts'
 import { accountsEndpoint, accountsOperation } from './endpoints/accounts.ts'
@@ -34,6 +33,8 @@ import type { Env, RequestContext } from './http/context.ts'
 import { clientCors, publicCors } from './http/cors.ts'
 import { oauthError } from './http/oauth-error.ts'
 import { describe } from './http/operation.ts'
+import { finishAll } from './http/finish.ts'
+import { identify, tellRequestId } from './http/request-id.ts'
 import { problem } from './http/problem.ts'
 import type { Parts } from './parts.ts'
 
@@ -43,11 +44,7 @@ const BODY_LIMIT_BYTES = 16 * 1024
 export function createApp(parts: Parts): Hono<Env> {
   const app = new Hono<Env>()
 
-  app.use(requestId())
-  app.use(async (c, next) => {
-    c.set('log', parts.log.with({ request_id: c.get('requestId') }))
-    await next()
-  })
+  app.use(identify(parts.log))
   const isHttps = parts.config.issuer.startsWith('https:')
   const secured = secureHeaders({
     strictTransportSecurity: isHttps && 'max-age=63072000',
@@ -63,6 +60,8 @@ export function createApp(parts: Parts): Hono<Env> {
   const verify = [unlessEmpty(secured), refuseTokensInQuery, verifyEndpoint(parts)] as const
   app.get('/v1/verify', describe(verifyOperation), ...verify)
   app.all('/v1/verify', ...verify)
+  app.use(finishAll)
+  app.use(tellRequestId)
   app.use(secured)
   app.use('/.well-known/*', publicCors)
   app.use('/openapi.json', publicCors)
@@ -125,7 +124,9 @@ const refuseTokensInQuery: MiddlewareHandler<Env> = async (c, next) => {
 function unlessEmpty(secured: MiddlewareHandler): MiddlewareHandler<Env> {
   return async (c, next) => {
     await next()
-    if (c.res.status !== 204) await secured(c, () => Promise.resolve())
+    if (c.res.status === 204) return
+    c.header('X-Request-Id', c.get('requestId'))
+    await secured(c, () => Promise.resolve())
   }
 }
 

@@ -39,12 +39,9 @@ export function createWorker(clock: Clock): ExportedHandler<Record<string, unkno
 
   return {
     async fetch(request, env, ctx) {
-      const ready = await service(env)
+      const ready = built ?? (await service(env))
       if (ready === 'refused') return refusal()
-      const answer = Promise.resolve(ready.app.fetch(request, env, ctx))
-      // A request goes on to its end when its client hangs up: no turn at the hasher or trial of the store stays open.
-      ctx.waitUntil(answer)
-      return answer
+      return ready.app.fetch(request, env, ctx)
     },
 
     /** Cron: adds the signing key that is due. */

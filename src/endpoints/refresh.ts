@@ -131,7 +131,7 @@ export async function refresh(parts: Parts, exchange: Exchange): Promise<Result<
     generation,
     familyDigest: await familyDigest(token.value),
     // Without a key of the client's the call still has one, so that the store's own retry is a replay and not a theft.
-    attemptDigest: await shortDigest(exchange.attempt ?? mintId(random)),
+    attemptDigest: exchange.attempt === undefined ? mintId(random) : await shortDigest(exchange.attempt),
     clientIds: exchange.allowed.map(({ id }) => id),
     nowMs,
     actor: { ...exchange.actor, by: `user:${userId}` },

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { StoreUnavailable, failed, ok, type Failure, type Result } from '../failure.ts'
 import { authenticateService } from '../http/client-authentication.ts'
 import type { RequestContext } from '../http/context.ts'
+import { finish } from '../http/finish.ts'
 import type { Operation } from '../http/operation.ts'
 import { problem } from '../http/problem.ts'
 import { createRequestLimit } from '../http/request-limit.ts'
@@ -149,10 +150,8 @@ async function readOn(
   places: readonly string[] | undefined,
   last: FeedAnswer,
 ): Promise<FeedAnswer> {
-  const reading = feed.read(places)
-  c.executionCtx.waitUntil(reading.catch(() => undefined))
   try {
-    return await reading
+    return await finish(c, feed.read(places))
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     return { ...last, entries: [], reset: false, more: false }

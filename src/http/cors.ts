@@ -27,8 +27,9 @@ export function clientCors(clients: readonly Client[]): MiddlewareHandler<Env> {
   return async (c, next) => {
     // hono's own would tell an unlisted origin everything but its name.
     if (origins.has(c.req.header('Origin') ?? '')) return allowed(c, next)
+    // Before there is an answer: to one that is made already, hono adds by making another.
+    c.header('Vary', 'Origin')
     await next()
-    c.header('Vary', 'Origin', { append: true })
   }
 }
 

@@ -11,6 +11,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import { StoreUnavailable } from '../failure.ts'
+import { keptAnyway, type Keep } from '../keep.ts'
 import type { Clock } from '../system.ts'
 import type { LiveSession, Store } from './store.ts'
 
@@ -24,12 +25,17 @@ export type LiveCheckAnswer =
   | { readonly live: true; readonly session: LiveSession; readonly how: 'live' | 'cached' | 'stale' }
   | { readonly live: false }
 
+interface Demand {
+  /** Demands the store's own answer. */
+  readonly fresh: boolean
+  readonly keep?: Keep | undefined
+}
+
 export interface LiveCheck {
   /**
-   * `fresh` demands the store's own answer.
    * @throws {StoreUnavailable} when neither the store nor memory can tell
    */
-  check(token: CheckedToken, demand: { readonly fresh: boolean }): Promise<LiveCheckAnswer>
+  check(token: CheckedToken, demand: Demand): Promise<LiveCheckAnswer>
   /** Drops what is remembered of a user, because this isolate has just ended a session of theirs, or heard that one is gone. */
   forget(userId: string): void
   /** Drops what is remembered of everybody, because every session of everyone has just been ended here. */
@@ -69,14 +75,14 @@ export function createLiveCheck({
   }
 
   return {
-    async check(token, { fresh }) {
+    async check(token, { fresh, keep = keptAnyway }) {
       const nowMs = clock.nowMs()
       // Held across the call: if the user is forgotten meanwhile, what we learn goes into a map nobody reads.
       const remembered = rememberedOf(token.userId)
       const yes = fresh ? undefined : remembered.get(token.jti)
       if (yes && isWithin(cacheMs, yes, nowMs)) return { live: true, session: yes.session, how: 'cached' }
       try {
-        const found = await store.check({ ...token, nowMs })
+        const found = await keep(store.check({ ...token, nowMs }))
         remembered.delete(token.jti)
         // The session is gone, and with it all of its tokens: those that are remembered too.
         if (found.status === 'ended') users.delete(token.userId)

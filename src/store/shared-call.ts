@@ -2,8 +2,9 @@
  * Questions to the store that share a call: what arrives while a call is under way is asked together in the next one.
  *
  * In workerd a request may neither wait for another's I/O without a timer of its own (it would be taken for hung) nor leave I/O
- * behind when it ends. So each question has a deadline of its own, and each call is made by one of those who wait for it: the
- * youngest, whose deadline is the last, so that nobody who still waits loses the call when its maker gives up.
+ * behind when it ends. So who waits has a timer of its own, and each call is made by one of those who wait for it: the youngest,
+ * whose deadline is the last, so that nobody who still waits loses the call when its maker gives up. Who makes a call is bound
+ * by that call's deadline alone.
  */
 import { StoreUnavailable } from '../failure.ts'
 import { systemClock } from '../system.ts'
@@ -12,16 +13,16 @@ import { systemClock } from '../system.ts'
 const SHARED_LIMIT = 100
 /** How long a question waits for the call before it: a slow one, or one whose maker has vanished, must not use up its deadline. */
 const PATIENCE_MS = 100
-/** How much sooner a call ends than its maker gives up: whoever judges the store by its calls must hear of it. */
-const CALL_MARGIN_MS = 5
+
+type Outcome<A> = { readonly answer: A } | { readonly error: unknown }
 
 interface Turn<Q, A> {
   readonly question: Q
-  readonly answer: PromiseWithResolvers<A>
-  /** Settles when the next call is this one's to make. */
-  readonly chosen: PromiseWithResolvers<void>
   /** The call to make: the questions of all who wait for it. */
   call?: readonly Turn<Q, A>[]
+  outcome?: Outcome<A>
+  /** Called when there is a call to make, or an outcome. */
+  wake?: () => void
 }
 
 /** Asks in one call, and answers in the same order; must end within so many milliseconds. What it throws goes to all who asked. */
@@ -39,64 +40,65 @@ export function shareCalls<Q, A>(askAll: AskAll<Q, A>, timeoutMs: number): (ques
   /** Lets `turn` make the call for those of `call`. */
   function choose(turn: Turn<Q, A>, call: readonly Turn<Q, A>[]): void {
     turn.call = underWay = call
-    turn.chosen.resolve()
+    turn.wake?.()
   }
 
   async function make(call: readonly Turn<Q, A>[], withinMs: number): Promise<void> {
     try {
       const questions = call.map(({ question }) => question)
       const answers = await askAll(questions, withinMs)
-      for (const [i, turn] of call.entries()) {
-        const answer = answers[i]
-        if (answer === undefined) throw new StoreUnavailable('unreadable reply')
-        turn.answer.resolve(answer)
-      }
+      if (answers.length !== call.length) throw new StoreUnavailable('unreadable reply')
+      for (const [i, answer] of answers.entries()) tell(call[i], { answer })
     } catch (error) {
-      for (const turn of call) turn.answer.reject(error)
-    } finally {
-      end(call)
+      for (const turn of call) tell(turn, { error })
     }
-  }
-
-  /** The next call is for those who came meanwhile. */
-  function end(call: readonly Turn<Q, A>[]): void {
     if (underWay !== call) return
+    // The next call is for those who came meanwhile.
     underWay = undefined
     const next = waiting.splice(0, SHARED_LIMIT)
     const youngest = next.at(-1)
     if (youngest) choose(youngest, next)
   }
 
-  /** Until there is an answer, or a call to make. */
-  async function waitForTurn(turn: Turn<Q, A>): Promise<void> {
+  function tell(turn: Turn<Q, A> | undefined, outcome: Outcome<A>): void {
+    if (!turn) return
+    turn.outcome = outcome
+    turn.wake?.()
+  }
+
+  /** Waits, and makes the call if it falls to this turn. */
+  async function waitFor(turn: Turn<Q, A>): Promise<void> {
+    const arrivedAtMs = systemClock.nowMs()
+    const leftMs = () => timeoutMs - Math.max(systemClock.nowMs() - arrivedAtMs, 0)
     waiting.push(turn)
-    const patience = startTimer(Math.min(PATIENCE_MS, timeoutMs))
-    await Promise.race([turn.answer.promise, turn.chosen.promise, patience.over]).finally(patience.clear)
+    await untilWoken(turn, Math.min(PATIENCE_MS, timeoutMs))
     if (waiting.includes(turn)) choose(turn, waiting.splice(0))
+    if (turn.call) await make(turn.call, leftMs())
+    else if (!turn.outcome) await untilWoken(turn, leftMs())
   }
 
   return async (question) => {
-    const turn: Turn<Q, A> = { question, answer: Promise.withResolvers<A>(), chosen: Promise.withResolvers<void>() }
-    const arrivedAtMs = systemClock.nowMs()
-    const deadline = startTimer(timeoutMs)
-    try {
-      const isAlone = underWay === undefined && waiting.length === 0
-      if (isAlone || waiting.length >= SHARED_LIMIT - 1) choose(turn, [...waiting.splice(0), turn])
-      else await waitForTurn(turn)
-      const leftMs = timeoutMs - Math.max(systemClock.nowMs() - arrivedAtMs, 0)
-      if (turn.call) void make(turn.call, leftMs - CALL_MARGIN_MS)
-      const late = deadline.over.then(() => Promise.reject(new StoreUnavailable('timed out')))
-      return await Promise.race([turn.answer.promise, late])
-    } finally {
-      deadline.clear()
-      // A call that outlives its maker is nobody's any more.
-      if (turn.call) end(turn.call)
+    const turn: Turn<Q, A> = { question }
+    const isAlone = underWay === undefined && waiting.length === 0
+    if (isAlone || waiting.length >= SHARED_LIMIT - 1) {
+      const call = [...waiting.splice(0), turn]
+      choose(turn, call)
+      await make(call, timeoutMs)
+    } else {
+      await waitFor(turn)
     }
+    if (!turn.outcome) throw new StoreUnavailable('timed out')
+    if ('error' in turn.outcome) throw turn.outcome.error
+    return turn.outcome.answer
   }
 }
 
-function startTimer(ms: number) {
-  const { promise: over, resolve } = Promise.withResolvers<void>()
+/** Until there is news for the turn, but not for longer than so many milliseconds. */
+async function untilWoken(turn: { wake?: () => void }, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  turn.wake = resolve
   const timer = setTimeout(resolve, ms)
-  return { over, clear: () => clearTimeout(timer) }
+  await promise
+  // By the request that set it: a timer is no other's to clear.
+  clearTimeout(timer)
 }

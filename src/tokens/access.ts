@@ -1,11 +1,11 @@
 /** Access tokens: signed JWTs of RFC 9068, `typ: at+jwt`, that any microservice verifies from the JWK Set. */
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
+import { CompactSign, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { failed, ok, type Result } from '../failure.ts'
-import type { CheckedTokens } from './checked-tokens.ts'
 import type { KeyRing } from './keyring.ts'
 
 const TYP = 'at+jwt'
+const encoder = new TextEncoder()
 
 /** RFC 9068 section 2.2, with `sid` of OpenID Connect and Latchkey's own `roles`. */
 export interface AccessClaims {
@@ -40,18 +40,24 @@ const claims = z.object({
   scope: z.string().optional(),
 })
 
+/** The claims are complete as they are, which is why jose need not build them. */
 export async function signAccessToken(payload: AccessClaims, { signing }: KeyRing): Promise<string> {
-  return new SignJWT({ ...payload })
+  return new CompactSign(encoder.encode(JSON.stringify(payload)))
     .setProtectedHeader({ alg: signing.alg, kid: signing.kid, typ: TYP })
     .sign(signing.privateKey)
 }
 
-/** What a token is checked against; `checked` remembers the outcome of earlier checks. */
 interface Expected {
   readonly issuer: string
   readonly audiences: readonly string[]
   readonly nowMs: number
-  readonly checked: CheckedTokens
+}
+
+/** A good token, and the key that its signature was checked with. */
+interface VerifiedToken {
+  readonly claims: AccessClaims
+  readonly kid: string
+  readonly publicKey: CryptoKey
 }
 
 /**
@@ -61,10 +67,8 @@ interface Expected {
 export async function verifyAccessToken(
   token: string,
   ring: KeyRing,
-  { issuer, audiences, nowMs, checked }: Expected,
-): Promise<Result<AccessClaims, { reason: 'token_invalid' }>> {
-  const known = checked.find(token, ring, nowMs)
-  if (known) return ok(known)
+  { issuer, audiences, nowMs }: Expected,
+): Promise<Result<VerifiedToken, { reason: 'token_invalid' }>> {
   try {
     const { payload, key, protectedHeader } = await jwtVerify(token, ({ kid, alg }) => findKey(ring, kid, alg), {
       issuer,
@@ -74,8 +78,7 @@ export async function verifyAccessToken(
     })
     const parsed = claims.safeParse(payload)
     if (!parsed.success) return failed({ reason: 'token_invalid' })
-    checked.remember(token, { claims: parsed.data, kid: protectedHeader.kid ?? '', publicKey: key })
-    return ok(parsed.data)
+    return ok({ claims: parsed.data, kid: protectedHeader.kid ?? '', publicKey: key })
   } catch (error) {
     if (error instanceof errors.JOSEError) return failed({ reason: 'token_invalid' })
     throw error

@@ -1,5 +1,6 @@
 /** Access tokens as they are presented, of either kind: a JWT that says what it is, or a reference that says nothing. */
 import { failed, ok, type Result } from '../failure.ts'
+import type { Keep } from '../keep.ts'
 import type { Parts } from '../parts.ts'
 import { kidOf, verifyAccessToken, type AccessClaims } from './access.ts'
 import { isOpaque, parseOpaqueToken } from './opaque.ts'
@@ -43,21 +44,27 @@ type ReadParts = Pick<Parts, 'config' | 'keyRing' | 'clock' | 'opaqueKeys' | 'ch
  * Checks what costs no store call: signature or MAC, issuer and expiry.
  *
  * `certain` is for callers who take a no for an answer about the token: a key that this server does not know yet is looked for.
+ * Whoever may be gone before the store answers gives a `keep`.
  * @throws {StoreUnavailable} when it cannot be
  */
 export async function readAccessToken(
-  { config, keyRing, clock, opaqueKeys, checkedTokens: checked }: ReadParts,
+  { config, keyRing, clock, opaqueKeys, checkedTokens }: ReadParts,
   presented: string,
-  { certain }: { readonly certain: boolean } = { certain: false },
+  { certain, keep }: { readonly certain: boolean; readonly keep?: Keep | undefined } = { certain: false },
 ): Promise<Result<PresentedToken, Invalid>> {
   const nowMs = clock.nowMs()
   if (isOpaque(presented)) return parseOpaqueToken(presented, opaqueKeys, nowMs)
+  const known = checkedTokens.find(presented, nowMs)
+  const ring = await keyRing.current(known?.kid ?? kidOf(presented), { certain, keep })
+  if (known && ring.keys.some(({ publicKey }) => publicKey === known.publicKey)) return ok(known.token)
   const { issuer, audiences } = config
-  const ring = await keyRing.current(checked.kidOf(presented) ?? kidOf(presented), { certain })
-  const read = await verifyAccessToken(presented, ring, { issuer, audiences, nowMs, checked })
+  const read = await verifyAccessToken(presented, ring, { issuer, audiences, nowMs })
   if (!read.ok) return read
-  const { sub, sid, jti, iat, exp } = read.value
-  return ok({ userId: await userIdOf(sub), sid, jti, iat, exp, claims: read.value })
+  const { claims, ...signed } = read.value
+  const { sub, sid, jti, iat, exp } = claims
+  const token: PresentedToken = { userId: await userIdOf(sub), sid, jti, iat, exp, claims }
+  checkedTokens.remember(presented, { token, ...signed })
+  return ok(token)
 }
 
 /**
@@ -69,22 +76,26 @@ export async function readAccessToken(
 export async function checkAccessToken(
   parts: ReadParts & Pick<Parts, 'liveCheck'>,
   presented: string,
-  expected: { readonly audiences: readonly string[]; readonly fresh: boolean },
+  expected: { readonly audiences: readonly string[]; readonly fresh: boolean; readonly keep?: Keep },
 ): Promise<Result<ActiveToken, Invalid>> {
-  const read = await readAccessToken(parts, presented, { certain: expected.fresh })
+  const read = await readAccessToken(parts, presented, { certain: expected.fresh, keep: expected.keep })
   if (!read.ok) return read
-  const { claims, ...token } = read.value
+  const { userId, sid, jti, iat, exp, claims } = read.value
   // Before the store is asked, where the token tells.
   if (claims && !isFor(audiencesOf(claims), expected.audiences)) return failed({ reason: 'token_invalid' })
-  const answer = await parts.liveCheck.check(token, { fresh: expected.fresh || !claims })
+  const answer = await parts.liveCheck.check(read.value, { fresh: expected.fresh || !claims, keep: expected.keep })
   if (!answer.live) return failed({ reason: 'token_invalid' })
   const { clientId, subject, roles, amr, authAtMs } = answer.session
   const client = parts.config.clients.find(({ id }) => id === clientId)
   const audiences = claims ? audiencesOf(claims) : (client?.audiences ?? [])
   if (!isFor(audiences, expected.audiences)) return failed({ reason: 'token_invalid' })
   return ok({
-    ...token,
-    sub: subject ?? token.userId,
+    userId,
+    sid,
+    jti,
+    iat,
+    exp,
+    sub: subject ?? userId,
     subject,
     clientId,
     audiences,

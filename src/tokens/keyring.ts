@@ -1,11 +1,12 @@
 /** The key ring as an isolate holds it: opened, remembered for a minute, tended when it falls behind its times. */
 import type { JWK } from 'jose'
 import { KeyRingUnreadable, StoreUnavailable } from '../failure.ts'
+import { keptAnyway, type Keep } from '../keep.ts'
 import type { Log } from '../log.ts'
 import { pause } from '../pause.ts'
 import type { Clock } from '../system.ts'
 import { tendRing, type RingTools } from './key-changes.ts'
-import { publishedKeys, signingKey, type Ring } from './ring.ts'
+import { publishedKeys, signingKey, steadySpan, type Ring } from './ring.ts'
 import { openKey, type SigningKey } from './sealed-key.ts'
 
 /** The ring at one moment. */
@@ -14,6 +15,12 @@ export interface KeyRing {
   readonly keys: readonly SigningKey[]
   /** The one that signs. */
   readonly signing: SigningKey
+}
+
+interface Demand {
+  /** The key is looked for even if the ring was read a moment ago. */
+  readonly certain?: boolean
+  readonly keep?: Keep | undefined
 }
 
 /** Where the isolate gets its keys from. */
@@ -25,7 +32,7 @@ export interface KeyRingSource {
    * @throws {StoreUnavailable} when there is no usable ring in memory and the store cannot give one, or when the key is
    * unknown because the store could not be asked: that does not make a bad token
    */
-  current(kid?: string, demand?: { readonly certain: boolean }): Promise<KeyRing>
+  current(kid?: string, demand?: Demand): Promise<KeyRing>
   /** Reads the ring and adds the key that it lacks, if it lacks one. @throws {StoreUnavailable | KeyRingUnreadable} */
   tend(): Promise<void>
 }
@@ -104,22 +111,33 @@ export function createKeyRing({ clock, log, ...tools }: RingTools & { clock: Clo
     }
   }
 
+  /** What was shown last, and for how long it stays true. */
+  let shown:
+    | { readonly of: Held; readonly fromMs: number; readonly untilMs: number; readonly keyRing: KeyRing }
+    | undefined
+
+  function showNow(of: Held): KeyRing {
+    const nowMs = clock.nowMs()
+    if (shown?.of === of && shown.fromMs <= nowMs && nowMs < shown.untilMs) return shown.keyRing
+    const { ring, opened } = of
+    const keys = publishedKeys(ring, nowMs, tools.times).flatMap((key) => opened.get(key.kid) ?? [])
+    const signing = opened.get(signingKey(ring, nowMs)?.kid ?? '')
+    if (!signing) throw new StoreUnavailable('the key ring has no key that may sign')
+    shown = { of, ...steadySpan(ring, nowMs, tools.times), keyRing: { keys, signing } }
+    return shown.keyRing
+  }
+
   return {
-    async current(kid, { certain } = { certain: false }) {
-      const known = held ?? (await renew())
+    async current(kid, { certain = false, keep = keptAnyway } = {}) {
+      const known = held ?? (await keep(renew()))
       const knows = ({ opened }: Held) => kid === undefined || opened.has(kid)
-      let now = isDue(knows(known), certain) ? await renewIfPossible(known) : known
+      let now = isDue(knows(known), certain) ? await keep(renewIfPossible(known)) : known
       if (isReading && !knows(now)) {
         await untilRead()
         now = held ?? now
       }
       if (hasFailed && !knows(now)) throw new StoreUnavailable('the key ring could not be read')
-      const { ring, opened } = now
-      const nowMs = clock.nowMs()
-      const keys = publishedKeys(ring, nowMs, tools.times).flatMap((key) => opened.get(key.kid) ?? [])
-      const signing = opened.get(signingKey(ring, nowMs)?.kid ?? '')
-      if (!signing) throw new StoreUnavailable('the key ring has no key that may sign')
-      return { keys, signing }
+      return showNow(now)
     },
     async tend() {
       await renew()

@@ -57,6 +57,19 @@ export function stateOf(key: RingKey, ring: Ring, nowMs: number, { retiredMs }: 
   return nowMs < successor.active_from + retiredMs ? 'retired' : 'gone'
 }
 
+/** From when and until when what is true of the ring at `nowMs` stays so. */
+export function steadySpan(ring: Ring, nowMs: number, { retiredMs }: RingTimes): { fromMs: number; untilMs: number } {
+  const turns = ring.flatMap(({ active_from, withdrawn_at = active_from }) => [
+    active_from,
+    active_from + retiredMs,
+    withdrawn_at,
+  ])
+  return {
+    fromMs: Math.max(-Infinity, ...turns.filter((turn) => turn <= nowMs)),
+    untilMs: Math.min(Infinity, ...turns.filter((turn) => turn > nowMs)),
+  }
+}
+
 /** The key that signs after this one. */
 export function successorOf(key: RingKey, ring: Ring, nowMs: number): RingKey | undefined {
   return ring.find((other) => other.active_from > key.active_from && isUsable(other, nowMs))

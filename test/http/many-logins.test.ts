@@ -5,7 +5,7 @@ import { argon2Native } from '../../src/local/argon2-native.ts'
 import { writeAccount } from '../../src/store/schema.ts'
 import type { Store } from '../../src/store/store.ts'
 import { systemRandom } from '../../src/system.ts'
-import { testParts } from '../support/parts.ts'
+import { executionContext, testParts } from '../support/parts.ts'
 import { startTestStore, storeUser, type TestStore } from '../support/store.ts'
 import { bodyOf, json } from '../support/user.ts'
 
@@ -75,7 +75,7 @@ describe('ten thousand wrong sign-ins', () => {
     for (const { kind, username } of await storeNames(store)) {
       started.storeRequests.splice(0)
       const request = json({ username, password: `not the password of ${username}`, client_id: 'app' })
-      const answer = await describeAnswer(await app.request('/v1/login', request))
+      const answer = await describeAnswer(await app.request('/v1/login', request, {}, executionContext))
       const trips = started.storeRequests.map(({ commands }) => commands.map(([name, ...args]) => [name, args.length]))
       seen[kind]?.add(JSON.stringify({ answer, hashed: asked.splice(0), trips }))
     }

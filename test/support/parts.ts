@@ -12,6 +12,13 @@ import { createCheckedTokens } from '../../src/tokens/checked-tokens.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { testConfig } from './stack.ts'
 
+/** What the runtime gives a request. */
+export const executionContext = {
+  waitUntil: () => undefined,
+  passThroughOnException: () => undefined,
+  props: {},
+}
+
 /** The parts of an app in this process, whose store and keys are not there; and what they log. */
 export async function testParts(): Promise<{ readonly parts: Parts; readonly logged: readonly string[] }> {
   const config = testConfig()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import { testParts } from '../support/parts.ts'
+import { executionContext, testParts } from '../support/parts.ts'
 
 describe('an unknown failure', () => {
   it('is a bare 500 with the request id when it is a mistake of ours', async () => {
@@ -9,7 +9,7 @@ describe('an unknown failure', () => {
       throw new TypeError('planted-detail')
     }
     const app = createApp({ ...parts, keyRing: { ...parts.keyRing, current } })
-    const answer = await app.request('/.well-known/jwks.json')
+    const answer = await app.request('/.well-known/jwks.json', {}, {}, executionContext)
     const requestId = answer.headers.get('X-Request-Id')
     expect(answer.status).toBe(500)
     expect(await answer.json()).toEqual({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createLog } from '../../src/log.ts'
 import { rotateRing, tendRing, withdrawKey, resealRing, type RingTools } from '../../src/tokens/key-changes.ts'
 import { createKeyRing } from '../../src/tokens/keyring.ts'
-import { publishedKeys, signingKey, stateOf } from '../../src/tokens/ring.ts'
+import { publishedKeys, signingKey, stateOf, steadySpan } from '../../src/tokens/ring.ts'
 import { openKey, type Seals } from '../../src/tokens/sealed-key.ts'
 import { systemRandom } from '../../src/system.ts'
 
@@ -23,6 +23,26 @@ describe('the states of a key', () => {
     expect(statesAt(turn)).toEqual(['retired', 'signing'])
     expect(statesAt(turn + times.retiredMs - 1)).toEqual(['retired', 'signing'])
     expect(statesAt(turn + times.retiredMs)).toEqual(['gone', 'signing'])
+  })
+
+  it('are steady between the moments at which one of them turns', async () => {
+    const { tools, ring } = ringStore()
+    await tendRing(tools, T0)
+    await tendRing(tools, T0 + times.publishAheadMs)
+    await withdrawKey(tools, ring()[0]?.kid ?? '', T0 + DAY_MS)
+    const seenAt = (ms: number) => ({
+      states: ring().map((key) => stateOf(key, ring(), ms, times)),
+      signing: signingKey(ring(), ms)?.kid,
+    })
+    const seen: unknown[] = []
+    for (let ms = T0; ms !== Infinity; ms = steadySpan(ring(), ms, times).untilMs) {
+      const { fromMs, untilMs } = steadySpan(ring(), ms, times)
+      expect(fromMs).toBe(ms)
+      expect(seenAt(Math.min(untilMs - 1, ms + 100 * DAY_MS))).toEqual(seenAt(ms))
+      seen.push(seenAt(ms))
+    }
+    expect(seen.length).toBeGreaterThan(3)
+    expect(seen.at(0)).not.toEqual(seen.at(-1))
   })
 })
 

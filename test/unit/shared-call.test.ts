@@ -18,7 +18,11 @@ function begin() {
   const ask = shareCalls(
     (questions: readonly string[], withinMs: number) =>
       new Promise<string[]>((resolve, reject) => {
-        const answer = () => resolve(questions.map((question) => question.toUpperCase()))
+        const timer = setTimeout(() => reject(new StoreUnavailable('the call timed out')), withinMs)
+        const answer = () => {
+          clearTimeout(timer)
+          resolve(questions.map((question) => question.toUpperCase()))
+        }
         calls.push({ questions, withinMs, answer, fail: reject })
       }),
     DEADLINE_MS,
@@ -101,10 +105,27 @@ describe('questions that share a call', () => {
     await vi.advanceTimersByTimeAsync(700)
     const second = put('b')
     await vi.advanceTimersByTimeAsync(100)
-    expect([first.is, second.is]).toEqual(['StoreUnavailable: timed out', 'waiting'])
+    expect([first.is, second.is]).toEqual(['StoreUnavailable: the call timed out', 'waiting'])
     await vi.advanceTimersByTimeAsync(700)
-    expect(second.is).toBe('StoreUnavailable: timed out')
-    expect(calls.map(({ withinMs }) => withinMs)).toEqual([795, 695])
+    expect(second.is).toBe('StoreUnavailable: the call timed out')
+    expect(calls.map(({ withinMs }) => withinMs)).toEqual([800, 700])
+  })
+
+  it('are given up at their own deadline when the request that makes their call has vanished', async () => {
+    const asked: (readonly string[])[] = []
+    const ask = shareCalls((questions: readonly string[]) => {
+      asked.push(questions)
+      return new Promise<string[]>(() => undefined)
+    }, DEADLINE_MS)
+    void ask('a')
+    void ask('b')
+    await vi.advanceTimersByTimeAsync(50)
+    let given = 'waiting'
+    ask('c').catch((error: unknown) => (given = String(error)))
+    await vi.advanceTimersByTimeAsync(799)
+    expect([asked, given]).toEqual([[['a'], ['b', 'c']], 'waiting'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(given).toBe('StoreUnavailable: timed out')
   })
 
   it('are all answered by a slow store, however many come', async () => {
