@@ -52,6 +52,22 @@ describe.each(storeForms)('the revocation feed $name', ({ scriptForm, cluster, b
     expect(life).toBeLessThanOrEqual(120_000)
   })
 
+  it('tells of a denial again when it is to last longer, and never shortens one', async () => {
+    const places = await ends()
+    const nowMs = Date.now()
+    const user = await storeUser(store, { buckets })
+    const { sid } = await user.open(store, nowMs)
+    const { userId } = user.account
+    const denial = { userId, sid, clientId: 'app', jti: mintId(systemRandom), expMs: nowMs + 1000, nowMs, actor }
+    expect(await store.denyToken(denial)).toBe('denied')
+    const later = { ...denial, expMs: nowMs + 300_000 }
+    expect(await store.denyToken(later)).toBe('denied')
+    expect(await store.denyToken(denial)).toBe('gone')
+    expect(await store.denyToken(later)).toBe('gone')
+    expect(told(await readAll(places)).map(({ expMs }) => expMs)).toEqual([nowMs + 61_000, nowMs + 360_000])
+    expect(await started.direct.pttl(user.keys.denial(userId, denial.jti))).toBeGreaterThan(300_000)
+  })
+
   it('is read on from a place, page by page, and from the beginning when the place is gone', async () => {
     const user = await storeUser(store, { buckets })
     const feed = user.keys.feed(user.account.userId)
