@@ -21,13 +21,14 @@ export class BuildError extends Error {
 }
 
 /**
- * Builds `entry` (by default that of `wrangler.toml`) into `folder`, which is emptied first.
+ * Builds a Worker into `folder`, which is emptied first: with these more arguments to `wrangler deploy`, such as another entry than
+ * that of `wrangler.toml`.
  *
  * @throws {BuildError}
  */
-export async function buildWorker(folder: string, entry: readonly string[] = []): Promise<WorkerBundle> {
+export async function buildWorker(folder: string, more: readonly string[] = []): Promise<WorkerBundle> {
   await rm(folder, { recursive: true, force: true })
-  const args = [wranglerFile, 'deploy', ...entry, '--dry-run', '--outdir', folder]
+  const args = [wranglerFile, 'deploy', ...more, '--dry-run', '--outdir', folder]
   // wrangler keeps its settings and logs below the home folder, which may be missing or not ours to write.
   // The build step of wrangler.toml runs this Node, too.
   const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)

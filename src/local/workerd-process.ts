@@ -19,6 +19,8 @@ export interface StartWorkerdOptions {
   readonly env: Readonly<Record<string, string>>
   /** A free one by default. */
   readonly port?: number
+  /** Opens workerd's inspector, on a free port: for profilers. */
+  readonly inspect?: boolean | undefined
   /** The folder of the page, as an absolute path. Without it there is no page. */
   readonly page?: string | undefined
   /** Gets each line that the Worker logs or workerd prints. */
@@ -29,7 +31,12 @@ export interface StartWorkerdOptions {
 const { default: workerdFile } = z.object({ default: z.string() }).parse(createRequire(import.meta.url)('workerd'))
 
 /** workerd's own message, on its control stream, that a socket accepts connections. */
-const listenMessage = z.object({ event: z.literal('listen'), port: z.number() })
+const listenMessage = z.object({ event: z.enum(['listen', 'listen-inspector']), port: z.number() })
+
+export interface WorkerdProcess extends ListeningProcess {
+  /** The inspector's, where it was asked for. */
+  readonly inspector?: string
+}
 
 /** @throws if workerd ends before it listens; the message ends with what it printed. */
 export async function startWorkerd({
@@ -37,15 +44,20 @@ export async function startWorkerd({
   env,
   port = 0,
   page,
+  inspect = false,
   onLine,
-}: StartWorkerdOptions): Promise<ListeningProcess> {
+}: StartWorkerdOptions): Promise<WorkerdProcess> {
   const configFile = join(bundle.folder, `workerd-${randomUUID()}.capnp`)
   await writeFile(configFile, describeWorker(bundle, { names: Object.keys(env), port, page }))
-  const child = spawn(workerdFile, ['serve', '--control-fd=3', configFile], {
-    // Values reach workerd by its environment: none of them is ever written to a file.
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    workerdFile,
+    ['serve', '--control-fd=3', ...(inspect ? ['--inspector-addr=127.0.0.1:0'] : []), configFile],
+    {
+      // Values reach workerd by its environment: none of them is ever written to a file.
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    },
+  )
   const printed: string[] = []
   for (const stream of [child.stdout, child.stderr].filter((one) => one !== null))
     createInterface({ input: stream }).on('line', (line) => {
@@ -53,7 +65,7 @@ export async function startWorkerd({
       onLine(line)
     })
   const exited = once(child, 'exit').then(() => undefined)
-  const listening = await Promise.race([
+  const { port: listening, inspectorPort } = await Promise.race([
     readListen(child),
     exited.then(() => Promise.reject(new Error(`workerd did not start:\n${printed.join('\n')}`))),
   ]).finally(() => rm(configFile))
@@ -64,6 +76,7 @@ export async function startWorkerd({
   return {
     url: `http://127.0.0.1:${listening}`,
     port: listening,
+    ...(inspectorPort !== undefined && { inspector: `http://127.0.0.1:${inspectorPort}` }),
     pid: child.pid ?? 0,
     exited,
     kill: () => endBy('SIGKILL'),
@@ -71,12 +84,15 @@ export async function startWorkerd({
   }
 }
 
-async function readListen(child: ChildProcess): Promise<number> {
+async function readListen(child: ChildProcess): Promise<{ port: number; inspectorPort?: number | undefined }> {
   const control = child.stdio[3]
   if (!(control instanceof Readable)) throw new Error('workerd has no control stream')
+  let inspectorPort: number | undefined
   for await (const line of createInterface({ input: control })) {
-    const message = listenMessage.safeParse(JSON.parse(line))
-    if (message.success) return message.data.port
+    const { data: message } = listenMessage.safeParse(JSON.parse(line))
+    if (message?.event === 'listen') return { port: message.port, inspectorPort }
+    // It is told of first.
+    if (message) inspectorPort = message.port
   }
   throw new Error('workerd closed its control stream')
 }

@@ -5,6 +5,7 @@ import { installPeers } from './install-peers.ts'
 import { chooseItems, type Choice } from './items/all.ts'
 import { plotGrowth } from './plot.ts'
 import { computePrices } from './price.ts'
+import { measureProfiles } from './profile.ts'
 import { createProgress } from './progress.ts'
 import { tablesOf, writeResults, type Results } from './report.ts'
 import { measureAll, type RoundsOptions } from './rounds.ts'
@@ -44,12 +45,19 @@ export async function runBench({ quick, only, signal, ...chosen }: BenchOptions)
     const cost = has('cost') ? await measureCost(options) : undefined
     const items = chooseItems(only)
     const rows = items.length > 0 ? await measureAll({ ...options, items }) : []
+    const profiles = has('profile') ? await measureProfiles(options) : undefined
     const worker = has('worker') ? await measureWorker(options) : undefined
     const sizes = quick ? growthSizes.quick : growthSizes.full
     const growth = has('growth')
       ? await measureGrowth(sizes, { ...options, rounds: Math.max(rounds, growthRounds) })
       : undefined
-    const results: Results = { rows, ...cost, ...(worker && { worker }), ...(growth && { growth }) }
+    const results: Results = {
+      rows,
+      ...cost,
+      ...(profiles && { profiles }),
+      ...(worker && { worker }),
+      ...(growth && { growth }),
+    }
     progress.show('')
     process.stdout.write(`${tablesOf(results).map(toScreen).join('\n')}\n`)
     if (failures.length > 0) process.exitCode = 1

@@ -1,6 +1,7 @@
 /** What was counted and weighed, as tables. */
 import { refreshCounts, type OperationCost, type SessionCost } from './cost.ts'
 import type { Growth } from './growth.ts'
+import type { Profile } from './profile.ts'
 import type { Price } from './price.ts'
 import { describeSpread, spreadOf, type TextTable } from './tables.ts'
 import type { WorkerCost } from './worker-cost.ts'
@@ -37,6 +38,21 @@ export function pricesTable(prices: readonly Price[]): TextTable {
     title: 'A million users a month at Upstash',
     head: ['what', 'commands', 'dollars a month'],
     rows: prices.map(({ system, commands, dollars }) => [system, `${whole(commands / 1e6)} million`, whole(dollars)]),
+  }
+}
+
+export function profilesTable(profiles: readonly Profile[]): TextTable {
+  const most = new Map<string, number>()
+  for (const [owner, share] of profiles.flatMap(({ shares }) => [...shares]))
+    most.set(owner, Math.max(most.get(owner) ?? 0, share))
+  const owners = [...most.keys()].toSorted((a, b) => (most.get(b) ?? 0) - (most.get(a) ?? 0))
+  const percent = (share = 0) => (share < 0.0005 ? '' : (share * 100).toFixed(1))
+  return {
+    title: 'Where the time of a call goes in workerd',
+    head: ['whose code', ...profiles.map(({ name }) => name.replace('profiled: ', ''))],
+    rows: owners
+      .filter((owner) => (most.get(owner) ?? 0) >= 0.001)
+      .map((owner) => [owner].concat(profiles.map(({ shares }) => percent(shares.get(owner))))),
   }
 }
 

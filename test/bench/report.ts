@@ -4,10 +4,11 @@ import { cpus, release, totalmem, type as systemName } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { projectRoot } from '../../src/local/project.ts'
-import { memoryTable, operationsTable, pricesTable, sessionsTable, workerTable } from './cost-tables.ts'
+import { memoryTable, operationsTable, pricesTable, profilesTable, sessionsTable, workerTable } from './cost-tables.ts'
 import type { OperationCost, SessionCost } from './cost.ts'
 import type { Growth } from './growth.ts'
 import { assumptions, type Price } from './price.ts'
+import type { Profile } from './profile.ts'
 import type { Row } from './rounds.ts'
 import { ratesTable, ratiosTable, toMarkdown, type TextTable } from './tables.ts'
 import type { WorkerCost } from './worker-cost.ts'
@@ -17,6 +18,7 @@ export interface Results {
   readonly operations?: readonly OperationCost[]
   readonly sessions?: readonly SessionCost[]
   readonly prices?: readonly Price[]
+  readonly profiles?: readonly Profile[]
   readonly worker?: WorkerCost
   readonly growth?: Growth
 }
@@ -35,12 +37,13 @@ const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const plotFile = fileURLToPath(new URL('growth.svg', import.meta.url))
 
 /** The tables of what there is, in order. */
-export function tablesOf({ rows, operations, sessions, prices, worker, growth }: Results): TextTable[] {
+export function tablesOf({ rows, operations, sessions, prices, profiles, worker, growth }: Results): TextTable[] {
   return [
     ...(rows && rows.length > 0 ? [ratiosTable(rows), ratesTable(rows)] : []),
     ...(operations ? [operationsTable(operations)] : []),
     ...(sessions ? [sessionsTable(sessions)] : []),
     ...(prices && prices.length > 0 ? [pricesTable(prices)] : []),
+    ...(profiles ? [profilesTable(profiles)] : []),
     ...(worker ? [workerTable(worker)] : []),
     ...(growth ? growthTables(growth) : []),
   ].filter(({ rows: lines }) => lines.length > 0)
@@ -70,6 +73,10 @@ of the script. Bytes are those of Redis's protocol.`,
     `The sum of \`MEMORY USAGE\` of all keys that a session has and that live on for more than five minutes: what goes by itself before the
 next refresh is due does not add up, such as OpenAuth's used tokens. Accounts are left out. better-auth's \`refresh\` prolongs the session.
 oidc-provider's does not count the browser session of its own sign-in pages, which it would have, too.`,
+  [profilesTable([]).title]:
+    `Per cent of the CPU time of workerd, eight callers, sampled by its own profiler; the bundle is not minified, so that each
+line is known to belong to a package. workerd is what is not JavaScript: reading requests and writing answers, timers, fetch, WebCrypto, the
+event loop.`,
   [growthTitle]: `Three stores of different sizes, each with a Redis and a Worker of its own, measured side by side. The sessions were written as a
 sign-in writes them; each call is for one of them, chosen at random, with a token never seen before.`,
   [pricesTable([]).title]: `Computed, from the counts above and these assumptions:

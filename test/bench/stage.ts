@@ -44,6 +44,8 @@ export interface Stage {
   latchkey(): Promise<Latchkey>
   /** One process on another store. */
   anotherLatchkey(store: StorePlace): Promise<Latchkey>
+  /** One process that a profiler can look into, on the shared store: its bundle is not minified. */
+  inspected(): Promise<Latchkey & { readonly inspector: string; readonly bundle: WorkerBundle }>
   /** Five processes behind a balancer, with a store of their own. */
   fleet(): Promise<Latchkey>
   /** An alternative, on the shared store, in a database of its own. */
@@ -58,7 +60,7 @@ export interface Stage {
 
 const fileOf = (place: string) => fileURLToPath(new URL(`./places/${place}.ts`, import.meta.url))
 const storeReady = z.object({ redisUrl: z.string(), url: z.string(), token: z.string() })
-const workerReady = z.object({ url: z.string(), pid: z.number() })
+const workerReady = z.object({ url: z.string(), pid: z.number(), inspector: z.string().optional() })
 const fleetReady = z.object({ url: z.string(), env: z.record(z.string(), z.string()) })
 
 const peerReady = z.object({ url: z.string() })
@@ -127,7 +129,7 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
   }
   const store = once(anotherStore)
 
-  async function anotherLatchkey({ url, token }: StorePlace): Promise<Latchkey> {
+  async function startLatchkey({ url, token }: StorePlace, how: { bundle: WorkerBundle; inspect?: boolean }) {
     const [port = 0] = await pickPorts(1)
     const devVars = { LATCHKEY_SECRET: madeUp(), API_CLIENT_SECRET: madeUp() }
     const described = describeEnvironment({
@@ -136,12 +138,18 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
       devVars,
       shell: patience,
     })
-    const env = { ...described, API_CLIENT_SECRET: devVars.API_CLIENT_SECRET }
-    const settings = { bundle: await bundles.latchkey(), env, port }
-    const { url: workerUrl, pid } = await startAt({ file: fileOf('worker'), settings, ready: workerReady })
-    return { web: opened(workerUrl), env, operator: await createOperator(env), pid }
+    const env: Latchkey['env'] = { ...described, API_CLIENT_SECRET: devVars.API_CLIENT_SECRET }
+    const settings = { ...how, env, port }
+    const { url: workerUrl, ...rest } = await startAt({ file: fileOf('worker'), settings, ready: workerReady })
+    return { web: opened(workerUrl), env, operator: await createOperator(env), ...rest }
   }
+  const anotherLatchkey = async (place: StorePlace) => startLatchkey(place, { bundle: await bundles.latchkey() })
   const latchkey = once(async () => anotherLatchkey(await store()))
+  const inspected = once(async () => {
+    const bundle = await buildWorker(join(await folder(), 'inspected'), ['--no-minify'])
+    const { inspector = '', ...started } = await startLatchkey(await store(), { bundle, inspect: true })
+    return { ...started, inspector, bundle }
+  })
   const installed = once(() => installPeers(say, signal))
 
   async function startPeer(name: PeerName): Promise<Web> {
@@ -160,6 +168,7 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
     bundle: (which) => bundles[which](),
     latchkey,
     anotherLatchkey,
+    inspected,
     fleet: once(async () => {
       const bundle = await bundles.latchkey()
       say('Starting the fleet…')

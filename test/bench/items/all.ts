@@ -8,7 +8,7 @@ import { verifier } from './verifier.ts'
 export const items: readonly Item[] = [...limits, ...latchkey, ...verifier, ...fleet, ...peers]
 
 /** What is not a rate. */
-const others = ['cost', 'worker', 'growth']
+const others = ['cost', 'profile', 'worker', 'growth']
 
 /** Words of {@link words}. */
 export type Choice = readonly string[]

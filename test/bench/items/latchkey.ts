@@ -147,4 +147,8 @@ function itemsOf(system: string, tag: string, place: (stage: Stage) => Promise<L
 }
 
 export const latchkey: readonly Item[] = itemsOf('latchkey', 'latchkey', (stage) => stage.latchkey())
+/** What is worth a look inside. */
+export const profiled: readonly Item[] = itemsOf('profiled', 'profile', (stage) => stage.inspected()).filter(
+  ({ name }) => /refresh|verify|introspect/.test(name),
+)
 export const fleet: readonly Item[] = itemsOf('fleet of five', 'fleet', (stage) => stage.fleet())

@@ -7,9 +7,10 @@ const settings = z.object({
   bundle: z.object({ folder: z.string(), modules: z.array(z.string()) }),
   env: z.record(z.string(), z.string()),
   port: z.number(),
+  inspect: z.boolean().optional(),
 })
 
-bePlace(settings, async ({ bundle, env, port }) => {
-  const worker = await startWorkerd({ bundle, env, port, onLine: () => undefined })
-  return { ready: { url: worker.url, pid: worker.pid }, stop: () => worker.stop() }
+bePlace(settings, async (asked) => {
+  const worker = await startWorkerd({ ...asked, onLine: () => undefined })
+  return { ready: { url: worker.url, pid: worker.pid, inspector: worker.inspector }, stop: () => worker.stop() }
 })
