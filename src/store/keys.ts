@@ -3,7 +3,7 @@
  *
  * | key | holds | lives |
  * | --- | --- | --- |
- * | `session:{b}:<user id>` | the user's live sessions, JSON | until the last of them expires |
+ * | `s:{b}:<user id>` | the user's live sessions, JSON; the only key of which there are as many as users, so its name is short | until the last of them expires |
  * | `deny:{b}:<jti>` | an access token denied on its own | until that token expires |
  * | `feed:{b}` | the revocation feed, a stream | one access token lifetime plus leeway after its last entry |
  * | `epoch:{b}` | a random id; a session is live only while the one under which it was opened stands there | always |
@@ -63,7 +63,7 @@ export interface KeyNames {
 export function createKeyNames(buckets: number): KeyNames {
   const tag = (id: string) => `{${bucketOf(id, buckets)}}`
   const ofAll = (name: string) => Array.from({ length: buckets }, (_, bucket) => `${name}:{${bucket}}`)
-  const session = (userId: string) => `session:${tag(userId)}:${userId}`
+  const session = (userId: string) => `s:${tag(userId)}:${userId}`
   const epoch = (userId: string) => `epoch:${tag(userId)}`
   const feed = (userId: string) => `feed:${tag(userId)}`
   const trail = (userId: string) => `audit:${tag(userId)}`

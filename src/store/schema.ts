@@ -1,13 +1,13 @@
 /** What the store holds, as JSON, and how it is read back. The Lua scripts are the other party to these shapes. */
 import { z } from 'zod'
 import { jsonText } from '../json-text.ts'
-import type { Account, CheckedSession, FeedEntry, FeedPage, ListedSession } from './store.ts'
+import type { Account, FeedEntry, FeedPage } from './store.ts'
 
 /** Space-separated role names of visible ASCII: they become a header and a claim. */
-const roleNames = z.string().regex(/^([\x21-\x7e]+( [\x21-\x7e]+)*)?$/)
+const ROLES = /^([\x21-\x7e]+( [\x21-\x7e]+)*)?$/
 
 export function isRoles(text: string): boolean {
-  return roleNames.safeParse(text).success
+  return ROLES.test(text)
 }
 
 const account = z
@@ -16,7 +16,7 @@ const account = z
     username: z.string(),
     hash: z.string(),
     status: z.enum(['active', 'disabled', 'locked']),
-    roles: roleNames,
+    roles: z.string().regex(ROLES),
     created_at: z.number(),
   })
   .transform((stored): Account => ({
@@ -34,68 +34,6 @@ export function writeAccount({ userId, username, hash, status, roles, createdAtM
 
 /** An account as it is stored. */
 export const accountJson = jsonText.pipe(account)
-
-const [text, number] = [z.string(), z.number()]
-
-/** Its places are those of `FIELDS` in `record.lua`. */
-const storedSession = z
-  .tuple([text, text, text, text, text, number, number, number, text, text, text, text])
-  .transform(([sid, , client, gen, , auth, used, ends, device, epoch, amr]) => {
-    return { sid, client, gen, auth, used, ends, device, epoch, amr }
-  })
-
-const record = jsonText.pipe(
-  z.object({ roles: roleNames, sub: z.string().optional(), sessions: z.array(storedSession) }),
-)
-
-/** What is stored of a user's sessions. */
-export interface StoredSessions {
-  readonly record: string | null
-  /** Their bucket's. */
-  readonly epoch: string | null
-}
-
-interface Times {
-  readonly nowMs: number
-  readonly idleMs: number
-}
-
-/** The live sessions of a user's record. Absent, unreadable, expired and of another epoch all mean none. */
-function readLive(stored: StoredSessions, { nowMs, idleMs }: Times) {
-  const { data: found } = record.safeParse(stored.record)
-  // A session without a generation is the mark of one that was ended because of reuse.
-  const isLive = ({ gen, epoch, ends, used }: z.infer<typeof storedSession>) =>
-    /^\d+$/.test(gen) && epoch === stored.epoch && nowMs < Math.min(ends, used + idleMs)
-  return { roles: found?.roles ?? '', subject: found?.sub, sessions: found?.sessions.filter(isLive) ?? [] }
-}
-
-/** Looks for a live session in a user's record. */
-export function findLive(stored: StoredSessions, { sid, ...times }: Times & { readonly sid: string }): CheckedSession {
-  const { roles, subject, sessions } = readLive(stored, times)
-  const session = sessions.find((one) => one.sid === sid)
-  if (!session) return { status: 'ended' }
-  return {
-    status: 'live',
-    session: { clientId: session.client, roles, subject, amr: session.amr, authAtMs: session.auth },
-  }
-}
-
-/** The live sessions of a user's record, the one used last first. */
-export function listLive(stored: StoredSessions, times: Times): readonly ListedSession[] {
-  const { subject, sessions } = readLive(stored, times)
-  return sessions
-    .map(({ sid, client, device, auth, used, ends, amr }) => ({
-      sid,
-      clientId: client,
-      subject,
-      amr,
-      device,
-      authAtMs: auth,
-      usedAtMs: used,
-      lastsUntilMs: Math.min(ends, used + times.idleMs),
-    }))
-    .toSorted((a, b) => b.usedAtMs - a.usedAtMs)
-}
 
 /** The most entries of a page, all buckets together: about half a megabyte. */
 export const FEED_PAGE_LIMIT = 5000

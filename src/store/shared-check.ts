@@ -1,6 +1,6 @@
 /** The live check of access tokens in the store. Checks of one bucket that arrive while another is under way share a call. */
 import type { KeyNames } from './keys.ts'
-import { findLive } from './schema.ts'
+import { findLive } from './record.ts'
 import { shareCalls } from './shared-call.ts'
 import type { CheckedSession, Store } from './store.ts'
 import { unreadable } from './upstash-connection.ts'

@@ -83,7 +83,7 @@ export interface Turn {
   readonly sid: string
   readonly generation: number
   readonly familyDigest: string
-  /** Digest of the idempotency key: 22 characters. */
+  /** Digest of the idempotency key, in base64url: 8 characters of it are kept. */
   readonly attemptDigest: string
   /** The clients whose sessions may be rotated by this call. */
   readonly clientIds: readonly string[]

@@ -1,7 +1,8 @@
 /** The store on Upstash Redis, over its REST protocol. */
 import { z } from 'zod'
 import { failed, ok } from '../failure.ts'
-import { accountJson, FEED_PAGE_LIMIT, feedPage, listLive, writeAccount } from './schema.ts'
+import { listLive } from './record.ts'
+import { accountJson, FEED_PAGE_LIMIT, feedPage, writeAccount } from './schema.ts'
 import { scripts } from './scripts.ts'
 import { createSharedCheck } from './shared-check.ts'
 import { FEED_START, feedWindowMs, type SessionGrant, type Store } from './store.ts'

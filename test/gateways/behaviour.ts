@@ -95,9 +95,9 @@ export function gatewayBehaviour(start: StartGateway): void {
   describe('a user’s roles', () => {
     it('are told to the service as they are now', async () => {
       const direct = new Redis(stack.redis.url, { protocol: 2 })
-      const key = `session:{0}:${user.id}`
+      const key = `s:{0}:${user.id}`
       const record = (await direct.get(key)) ?? ''
-      await direct.set(key, JSON.stringify({ ...JSON.parse(record), roles: 'teller auditor' }), 'KEEPTTL')
+      await direct.set(key, JSON.stringify(['teller auditor', ...JSON.parse(record).slice(1)]), 'KEEPTTL')
       await ask('/orders', bearer(tokens.access_token))
       await direct.set(key, record, 'KEEPTTL')
       direct.disconnect()

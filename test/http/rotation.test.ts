@@ -86,7 +86,7 @@ describe('refreshing', () => {
   it('recovers a client whose newer token the store has forgotten', async () => {
     const user = await createUser(stack)
     const first = await user.login()
-    const key = `session:{0}:${user.id}`
+    const key = `s:{0}:${user.id}`
     const older = (await direct.get(key)) ?? ''
     const second = await user.refreshed(first.refresh_token)
     await direct.set(key, older, 'PX', DAY_MS)

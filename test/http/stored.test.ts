@@ -34,11 +34,11 @@ describe('what the endpoints leave in the store', () => {
       'epoch',
       'feed',
       'keyring',
-      'session',
+      's',
       'throttle',
       'username',
     ])
-    const limits: Record<string, number> = { session: 8 * DAY_MS, deny: 360_000, feed: 360_000, throttle: DAY_MS }
+    const limits: Record<string, number> = { s: 8 * DAY_MS, deny: 360_000, feed: 360_000, throttle: DAY_MS }
     for (const [kind, limit] of Object.entries(limits)) {
       expect(lives[kind]).toBeGreaterThan(0)
       expect(lives[kind]).toBeLessThanOrEqual(limit)
@@ -54,7 +54,7 @@ describe('what the endpoints leave in the store', () => {
     const direct = new Redis(stack.redis.url, { protocol: 2 })
     const values = await Promise.all((await direct.keys('*')).map(async (key) => direct.dump(key)))
     const strings = await Promise.all(
-      ['keyring:{0}', ...(await direct.keys('session:*')), ...(await direct.keys('account:*'))].map((key) =>
+      ['keyring:{0}', ...(await direct.keys('s:*')), ...(await direct.keys('account:*'))].map((key) =>
         direct.get(key),
       ),
     )

@@ -115,5 +115,5 @@ function isIdle(sid: Sid, { facts, nowMs }: Pick<World, 'facts' | 'nowMs'>): boo
 
 /** Whether the stored bytes hold the session, read without any of the product's code. */
 function holds(record: string | null, sid: Sid): boolean {
-  return record?.includes(`["${sid.repeat(22)}",`) ?? false
+  return record?.includes(`["${sid.repeat(22)}`) ?? false
 }

@@ -143,7 +143,7 @@ function mishaps(world: World): Move[] {
   const lost = { ...facts, lost: 'record' } as const
   if (stored.record !== null) {
     moves.push({ label: 'the record is evicted', world: { ...less, facts: lost, stored: { ...stored, record: null } } })
-    for (const record of ['{"roles":"r","ses', '{"roles":"r","sessions":{}}', '[]'])
+    for (const record of ['["r",[["', '["r",{}]', '[]'])
       moves.push({
         label: `the record is damaged: ${record}`,
         world: { ...less, facts: lost, stored: { ...stored, record } },

@@ -158,7 +158,7 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
     case 'rotate': {
       const { generation, attempt, clientId } = call
       const turn = { userId, sid, generation, familyDigest: sid, clientIds: [clientId], nowMs }
-      const result = await store.rotate({ ...turn, attemptDigest: attempt.padEnd(22, '.'), actor })
+      const result = await store.rotate({ ...turn, attemptDigest: digestOf(attempt), actor })
       return result.ok ? result.value.how : result.failure.reason
     }
     case 'end':
@@ -170,6 +170,13 @@ export async function answerOf(store: Store, account: Account, call: StoreCall):
     default:
       return call satisfies never
   }
+}
+
+/** As long as what is kept of a real one. */
+function digestOf(attempt: string): string {
+  const digest = attempt.padEnd(8, '.')
+  if (digest.length > 8) throw new Error(`the attempt ${attempt} is too long to be told from others`)
+  return digest
 }
 
 /** An id as long as a real one, of the session's letter, so that no two begin alike. */

@@ -25,7 +25,8 @@ describe.each(storeForms)('a session for another login system $name', ({ scriptF
     sid: mintId(systemRandom),
     familyDigest: mintId(systemRandom),
     device: 'Firefox on Linux',
-    nowMs: Date.now(),
+    // Times of a sign-in are kept in seconds.
+    nowMs: Math.floor(Date.now() / 1000) * 1000,
     actor,
     ...changes,
   })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { BridgeOptions, BridgeRequest } from '../../src/local/bridge.ts'
 import type { RedisProcess } from '../../src/local/redis-process.ts'
@@ -116,7 +117,7 @@ export async function storeUser(store: Store, { buckets = 1 }: { buckets?: numbe
           sid,
           generation,
           familyDigest,
-          attemptDigest: attempt.padEnd(22, '0'),
+          attemptDigest: createHash('sha256').update(attempt).digest('base64url').slice(0, 8),
           clientIds: ['app'],
           nowMs: turnMs,
           actor,

@@ -21,7 +21,7 @@ let environmentOfIsolate: Environment | undefined
 const read = (env: unknown) => (environmentOfIsolate ??= environment.parse(env))
 
 /** An epoch, a record and a denial, as a live check reads them. */
-const checkedKeys = ['epoch:{0}:limits', 'session:{0}:limits', 'deny:{0}:limits']
+const checkedKeys = ['epoch:{0}:limits', 's:{0}:limits', 'deny:{0}:limits']
 /** What argon2id is asked for in `accounts/hasher.ts`. */
 const passwordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1, secret: new Uint8Array(32) }
 
@@ -34,7 +34,7 @@ async function command({ STORE_URL, STORE_TOKEN }: Environment, words: readonly 
 }
 
 const evalsha = (env: Environment, args: readonly string[] = []) =>
-  command(env, ['evalsha', env.SCRIPT_SHA, '1', 'session:{0}:limits', ...args])
+  command(env, ['evalsha', env.SCRIPT_SHA, '1', 's:{0}:limits', ...args])
 /** As many and as long as those of a rotation. */
 const rotateArguments = Array.from({ length: 15 }, (_, i) => `argument-${i}`)
 const refreshBody = z.object({ refresh_token: z.string() })

@@ -1,40 +1,43 @@
 -- record: what all session scripts share; put in front of each of them by scripts.ts.
 --
--- A user's record is JSON: {roles, sessions: [[sid, digest, client, gen, attempt, auth, used, ends, device, epoch, amr,
--- lead]]}, and
--- `sub` for somebody whom another login system has authenticated. A session is a list and not an object because names would
--- be a quarter of its bytes; the scripts see it by these names:
---   digest   of the family secret, base64url
---   gen      generation, ten decimal digits, so that the record's size never changes; or REUSED
---   attempt  digest of the Idempotency-Key that made this generation, or NO_ATTEMPT (same length)
---   auth     when the user signed in, used: last rotation, ends: absolute expiry; milliseconds since the epoch
+-- A user's record is a JSON list, [roles, [session, ...], sub]: `sub` for somebody whom another login system has authenticated. A
+-- session is a list, too: [ids, client, device, amr, auth, life, used], the last three numbers. Names would be a third of the bytes;
+-- the scripts see these instead, and all times in milliseconds since the epoch:
+--   ids      fields of fixed widths, one behind the other, so that the record's size never changes:
+--     sid      22 characters, base64url
+--     digest   22, of the family secret, base64url
+--     attempt  8, the beginning of the digest of the Idempotency-Key that made this generation, or NO_ATTEMPT
+--     epoch    8, the bucket's epoch in which it was opened
+--     gen      10 decimal digits, the generation, or REUSED
+--     lead     5 decimal digits, by how many milliseconds its refreshes run ahead of the pace that is allowed: see rotate.lua
 --   device   what the user may call it, as in `Firefox on Linux`
---   epoch    the bucket's epoch in which it was opened
---   lead     how far its refreshes run ahead of the pace that is allowed, five decimal digits of milliseconds: see rotate.lua
 --   amr      how the user was authenticated, space-separated, '' where nobody said: RFC 8176
+--   auth     when the user signed in, ends: absolute expiry; stored as seconds, rounded down, and as the seconds between the two
+--   used     last rotation
 --
 -- A bucket's epoch is a random id. All its sessions end when another is put in its place, and also if it is lost.
-local FIELDS = { 'sid', 'digest', 'client', 'gen', 'attempt', 'auth', 'used', 'ends', 'device', 'epoch', 'amr', 'lead' }
-local NO_ATTEMPT = string.rep('-', 22)
+local IDS_WIDTH = 75
+local NO_ATTEMPT = string.rep('-', 8)
 -- A session that was ended because of reuse stays as a mark, so that a repeated call is told of the reuse again.
 local REUSED = string.rep('-', 10)
 
+-- A session by its names, or nil for what is none.
 local function unpack_session(values)
-  local session = {}
-  if type(values) ~= 'table' then return session end
-  for i, name in ipairs(FIELDS) do session[name] = values[i] end
-  return session
+  if type(values) ~= 'table' then return nil end
+  local ids, client, device, amr, auth, life, used = unpack(values, 1, 7)
+  if type(ids) ~= 'string' or #ids ~= IDS_WIDTH or not tonumber(string.sub(ids, 71)) then return nil end
+  if type(client) ~= 'string' or type(auth) ~= 'number' or type(life) ~= 'number' or type(used) ~= 'number' then return nil end
+  return {
+    sid = string.sub(ids, 1, 22), digest = string.sub(ids, 23, 44), attempt = string.sub(ids, 45, 52),
+    epoch = string.sub(ids, 53, 60), gen = string.sub(ids, 61, 70), lead = string.sub(ids, 71),
+    client = client, device = device, amr = amr, auth = auth * 1000, ends = (auth + life) * 1000, used = used,
+  }
 end
 
 local function pack_session(session)
-  local values = {}
-  for i, name in ipairs(FIELDS) do values[i] = session[name] end
-  return values
-end
-
-local function is_session(value)
-  return type(value.gen) == 'string' and type(value.auth) == 'number'
-    and type(value.used) == 'number' and type(value.ends) == 'number' and type(value.epoch) == 'string' and tonumber(value.lead)
+  local ids = session.sid .. session.digest .. session.attempt .. session.epoch .. session.gen .. session.lead
+  local auth = math.floor(session.auth / 1000)
+  return { ids, session.client, session.device, session.amr, auth, math.floor(session.ends / 1000) - auth, session.used }
 end
 
 -- The record at `key`, with the sessions of the present epoch. Absent and unreadable are the same: no sessions, so everything is
@@ -43,11 +46,11 @@ local function load(key, epoch_key)
   local found = redis.call('MGET', key, epoch_key)
   local readable, stored = pcall(cjson.decode, found[1] or '')
   local record = { roles = '', sessions = {}, epoch = found[2] }
-  if not readable or type(stored) ~= 'table' or type(stored.sessions) ~= 'table' then return record end
-  record.roles, record.sub = stored.roles, stored.sub
-  for _, values in ipairs(stored.sessions) do
+  if not readable or type(stored) ~= 'table' or type(stored[1]) ~= 'string' or type(stored[2]) ~= 'table' then return record end
+  record.roles, record.sub = stored[1], stored[3]
+  for _, values in ipairs(stored[2]) do
     local session = unpack_session(values)
-    if is_session(session) and session.epoch == record.epoch then record.sessions[#record.sessions + 1] = session end
+    if session and session.epoch == record.epoch then record.sessions[#record.sessions + 1] = session end
   end
   return record
 end
@@ -73,12 +76,14 @@ end
 -- `unknown`. A record without sessions is removed.
 local DAY_MS = 86400000
 local function save(key, record, now_ms, idle_ms)
-  local record_last_ms = now_ms
-  for _, session in ipairs(record.sessions) do record_last_ms = math.max(record_last_ms, last_ms(session, idle_ms)) end
   if #record.sessions == 0 then return redis.call('DEL', key) end
-  local stored = { roles = record.roles, sub = record.sub, sessions = {} }
-  for i, session in ipairs(record.sessions) do stored.sessions[i] = pack_session(session) end
-  redis.call('SET', key, cjson.encode(stored), 'PX', string.format('%.0f', record_last_ms - now_ms + DAY_MS))
+  local record_last_ms, packed = now_ms, {}
+  for i, session in ipairs(record.sessions) do
+    record_last_ms = math.max(record_last_ms, last_ms(session, idle_ms))
+    packed[i] = pack_session(session)
+  end
+  local stored = cjson.encode({ record.roles, packed, record.sub })
+  redis.call('SET', key, stored, 'PX', string.format('%.0f', record_last_ms - now_ms + DAY_MS))
 end
 
 -- How far clocks may be apart: those of two servers, or a server's and a verifier's. What is dead is remembered for so much

@@ -8,7 +8,10 @@
 --      or {'wait', ms}: it was refreshed too often lately, and nothing has changed
 --      or {'reused' | 'superseded' | 'unknown' | 'expired' | 'foreign'}
 -- Asked twice with the same attempt it answers `replayed`, or `reused` again, and changes nothing.
-local sid, generation, digest, attempt, clients = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local sid, generation, digest, clients = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
+-- Of the attempt's digest 48 bits do: it is compared only where the token before the present one is shown, and who guesses wrong has
+-- ended the session.
+local attempt = string.sub(ARGV[4] .. NO_ATTEMPT, 1, #NO_ATTEMPT)
 local now_ms, replay_ms, idle_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local limit, window_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
 local pace_ms = tonumber(ARGV[11])

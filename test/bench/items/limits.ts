@@ -38,7 +38,7 @@ const refreshCall = {
 /** A record of the size of a session's, for what reads one. */
 async function putRecord(stage: Stage): Promise<void> {
   const { direct } = await stage.store()
-  await direct.set('session:{0}:limits', 'x'.repeat(232))
+  await direct.set('s:{0}:limits', 'x'.repeat(150))
 }
 
 const tags = ['limits']

@@ -208,7 +208,7 @@ describe('who may open one', () => {
     const { access_token } = await open({ subject, roles: ['teller'] })
     const { Redis } = await import('ioredis')
     const direct = new Redis(stack.redis.url, { protocol: 2 })
-    for (const key of await direct.keys('session:*')) {
+    for (const key of await direct.keys('s:*')) {
       const record = await direct.get(key)
       if (record?.includes(`idp:${subject}`)) await direct.set(key, record.replace('"teller"', '"admin"'), 'KEEPTTL')
     }
