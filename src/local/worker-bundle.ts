@@ -22,18 +22,22 @@ export class BuildError extends Error {
 
 /**
  * Builds a Worker into `folder`, which is emptied first: with these more arguments to `wrangler deploy`, such as another entry than
- * that of `wrangler.toml`.
+ * that of `wrangler.toml`. `root` is the folder of the project, if not of this one.
  *
  * @throws {BuildError}
  */
-export async function buildWorker(folder: string, more: readonly string[] = []): Promise<WorkerBundle> {
+export async function buildWorker(
+  folder: string,
+  more: readonly string[] = [],
+  root: string = projectRoot,
+): Promise<WorkerBundle> {
   await rm(folder, { recursive: true, force: true })
   const args = [wranglerFile, 'deploy', ...more, '--dry-run', '--outdir', folder]
   // wrangler keeps its settings and logs below the home folder, which may be missing or not ours to write.
   // The build step of wrangler.toml runs this Node, too.
   const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
   const env = { ...process.env, PATH, XDG_CONFIG_HOME: join(folder, 'config'), WRANGLER_SEND_METRICS: 'false' }
-  await run(process.execPath, args, { cwd: projectRoot, env }).catch((error: unknown) => {
+  await run(process.execPath, args, { cwd: root, env }).catch((error: unknown) => {
     throw new BuildError(messageOf(error))
   })
   const names = await readdir(folder)

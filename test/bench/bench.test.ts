@@ -4,9 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { projectRoot } from '../../src/local/project.ts'
-import { comparisons } from './comparisons.ts'
+import { comparisons, comparisonsWith } from './comparisons.ts'
 import { chooseItems, items } from './items/all.ts'
+import { itemsAt } from './items/latchkey.ts'
 import { computePrices, month, plans, prices } from './price.ts'
+import { sharesOf } from './profile.ts'
 import { ratiosTable, ratesTable, toMarkdown } from './tables.ts'
 
 const program = join(projectRoot, 'test', 'bench', 'program.ts')
@@ -69,6 +71,35 @@ it('says what it can measure when it is asked for something else', async () => {
     code: 2,
     progress: expect.stringContaining('There is no speed. There are limits'),
   })
+})
+
+it('says so when there is no such commit to compare with', async () => {
+  const { code, progress } = await start(['--against', 'no-such-commit']).ended
+  expect({ code, progress }).toEqual({ code: 2, progress: '\nThere is no commit no-such-commit here.\n' })
+})
+
+it('compares each operation but logout with that of another commit', () => {
+  const revision = { commit: 'abc1234', date: '2026-01-01', subject: 'A commit' }
+  const names = itemsAt(revision).map(({ name }) => name)
+  expect(comparisonsWith(revision).map(({ to }) => to)).toEqual(names)
+  expect(items.map(({ name }) => name)).toEqual(expect.arrayContaining(comparisonsWith(revision).map(({ of }) => of)))
+})
+
+it('adds up whose code a profile was in, idle time left out', () => {
+  const frame = (functionName: string, url: string, lineNumber: number) => ({ functionName, url, lineNumber })
+  const frames = [
+    frame('(idle)', '', -1),
+    frame('fetch', '', -1),
+    frame('a', 'worker.js', 1),
+    frame('b', 'worker.js', 2),
+  ]
+  const profile = {
+    nodes: frames.map((callFrame, id) => ({ id, callFrame })),
+    samples: [0, 1, 2, 3, 2],
+    timeDeltas: [900, 50, 20, 10, 20],
+  }
+  const shares = sharesOf(profile, (line) => ['', 'hono', 'latchkey'][line] ?? '')
+  expect(Object.fromEntries(shares)).toEqual({ workerd: 0.5, hono: 0.4, latchkey: 0.1 })
 })
 
 it('has written down commands that there are', async () => {

@@ -5,9 +5,11 @@ import { installPeers } from './install-peers.ts'
 import { chooseItems, type Choice } from './items/all.ts'
 import { plotGrowth } from './plot.ts'
 import { computePrices } from './price.ts'
+import { itemsAt } from './items/latchkey.ts'
 import { measureProfiles } from './profile.ts'
 import { createProgress } from './progress.ts'
 import { tablesOf, writeResults, type Results } from './report.ts'
+import type { Revision } from './revision.ts'
 import { measureAll, type RoundsOptions } from './rounds.ts'
 import { createStage, type Stage } from './stage.ts'
 import { toScreen } from './tables.ts'
@@ -19,6 +21,8 @@ export interface BenchOptions {
   readonly ms?: number
   /** What to measure; everything, and then it is written down, when nothing is chosen. */
   readonly only?: Choice
+  /** Another commit to compare this one with. */
+  readonly against?: Revision
   readonly signal: AbortSignal
 }
 
@@ -28,7 +32,7 @@ const pace = { full: { rounds: 15, ms: 300 }, quick: { rounds: 3, ms: 150 } }
 /** A difference that is not there needs more of them than one that is. */
 const growthRounds = 5
 
-export async function runBench({ quick, only, signal, ...chosen }: BenchOptions): Promise<void> {
+export async function runBench({ quick, only, against, signal, ...chosen }: BenchOptions): Promise<void> {
   const beginMs = performance.now()
   const progress = createProgress(process.stderr)
   const stage = createStage(progress.say, signal)
@@ -43,7 +47,7 @@ export async function runBench({ quick, only, signal, ...chosen }: BenchOptions)
   const has = (word: string) => only === undefined || only.includes(word)
   try {
     const cost = has('cost') ? await measureCost(options) : undefined
-    const items = chooseItems(only)
+    const items = [...chooseItems(only), ...(against ? chooseItems(only, itemsAt(against)) : [])]
     const rows = items.length > 0 ? await measureAll({ ...options, items }) : []
     const profiles = has('profile') ? await measureProfiles(options) : undefined
     const worker = has('worker') ? await measureWorker(options) : undefined
@@ -53,6 +57,7 @@ export async function runBench({ quick, only, signal, ...chosen }: BenchOptions)
       : undefined
     const results: Results = {
       rows,
+      ...(against && { against }),
       ...cost,
       ...(profiles && { profiles }),
       ...(worker && { worker }),

@@ -1,3 +1,5 @@
+import type { Revision } from './revision.ts'
+
 /** Which rates are compared. Both are of the same round, so that a busy machine touches both. */
 export interface Comparison {
   readonly of: string
@@ -44,3 +46,11 @@ export const comparisons: readonly Comparison[] = [
   })),
   { of: "limits: one MGET by Upstash's client", to: 'limits: one MGET' },
 ]
+
+/** Of the present commit with another one. */
+export function comparisonsWith({ commit }: Revision): readonly Comparison[] {
+  return ['login', 'refresh', 'verify, live', 'verify, cached', 'introspect', 'key set'].map((name) => ({
+    of: `latchkey: ${name}`,
+    to: `at ${commit}: ${name}`,
+  }))
+}

@@ -1,5 +1,6 @@
 /** Makes accounts, sessions and tokens by Latchkey's own code, past its servers: what a round uses up costs no password hash. */
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import { createHasher } from '../../src/accounts/hasher.ts'
 import { parseConfig, type Config } from '../../src/config.ts'
 import { argon2Native } from '../../src/local/argon2-native.ts'
@@ -14,15 +15,22 @@ import { createKeyRing, type KeyRing } from '../../src/tokens/keyring.ts'
 import { beginFamily, familyDigest, type RefreshToken } from '../../src/tokens/refresh.ts'
 import { deriveKeys } from '../../src/tokens/service-secret.ts'
 import { issueTokens, type SessionTokens } from '../../src/tokens/session-tokens.ts'
+import type { Web } from './web.ts'
 
 export const password = 'correct horse battery staple'
 export const clientId = 'app'
 const actor: Actor = { by: 'operator', from: '', requestId: '' }
 
-export interface Operator {
-  readonly config: Config
+/** Makes what the rounds use up. */
+export interface Supplier<A extends { readonly username: string }> {
   /** Accounts with {@link password}. */
-  createAccounts(count: number): Promise<Account[]>
+  createAccounts(count: number): Promise<A[]>
+  /** Opens a session, which ends the account's earlier one. */
+  signIn(account: A): Promise<Pick<SessionTokens, 'accessToken' | 'refreshToken'>>
+}
+
+export interface Operator extends Supplier<Account> {
+  readonly config: Config
   /** Opens a session, which ends the account's earlier one. */
   signIn(account: Account): Promise<SessionTokens>
   /** Opens a session of one's own making. */
@@ -90,5 +98,35 @@ export async function createOperator(env: Readonly<Record<string, string>>): Pro
     },
     issue,
     ring: () => source.current(),
+  }
+}
+
+const tokens = z.object({ access_token: z.string(), refresh_token: z.string() })
+
+/** Makes them by the interface of a service alone, whatever it keeps in its store. Each account and each session costs a password hash. */
+export function supplyFrom(web: Web): Supplier<{ readonly username: string }> {
+  const createAccount = async () => {
+    const username = `bench-${randomUUID()}`
+    await web.postJson({ path: '/v1/accounts', status: 201 }, { username, password })
+    return { username }
+  }
+  const signIn = async (username: string) => {
+    const answer = await web.postJson({ path: '/v1/login' }, { username, password, client_id: clientId })
+    const { access_token: accessToken, refresh_token: refreshToken } = tokens.parse(JSON.parse(answer.body))
+    return { accessToken, refreshToken }
+  }
+  /** One after the other: a process takes in a few at a time, and sends the others away. */
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    async createAccounts(count) {
+      const accounts: { username: string }[] = []
+      while (accounts.length < count) accounts.push(await createAccount())
+      return accounts
+    },
+    async signIn({ username }) {
+      const mine = last.then(() => signIn(username))
+      last = mine.catch(() => undefined)
+      return mine
+    },
   }
 }

@@ -8,13 +8,17 @@ import { memoryTable, operationsTable, pricesTable, profilesTable, sessionsTable
 import type { OperationCost, SessionCost } from './cost.ts'
 import type { Growth } from './growth.ts'
 import { assumptions, type Price } from './price.ts'
+import { comparisonsWith } from './comparisons.ts'
 import type { Profile } from './profile.ts'
+import type { Revision } from './revision.ts'
 import type { Row } from './rounds.ts'
 import { ratesTable, ratiosTable, toMarkdown, type TextTable } from './tables.ts'
 import type { WorkerCost } from './worker-cost.ts'
 
 export interface Results {
   readonly rows?: readonly Row[]
+  /** The other commit, if there is one. */
+  readonly against?: Revision
   readonly operations?: readonly OperationCost[]
   readonly sessions?: readonly SessionCost[]
   readonly prices?: readonly Price[]
@@ -37,8 +41,18 @@ const resultsFile = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const plotFile = fileURLToPath(new URL('growth.svg', import.meta.url))
 
 /** The tables of what there is, in order. */
-export function tablesOf({ rows, operations, sessions, prices, profiles, worker, growth }: Results): TextTable[] {
+export function tablesOf({
+  rows,
+  against,
+  operations,
+  sessions,
+  prices,
+  profiles,
+  worker,
+  growth,
+}: Results): TextTable[] {
   return [
+    ...(rows && against ? [againstTable(rows, against)] : []),
     ...(rows && rows.length > 0 ? [ratiosTable(rows), ratesTable(rows)] : []),
     ...(operations ? [operationsTable(operations)] : []),
     ...(sessions ? [sessionsTable(sessions)] : []),
@@ -47,6 +61,11 @@ export function tablesOf({ rows, operations, sessions, prices, profiles, worker,
     ...(worker ? [workerTable(worker)] : []),
     ...(growth ? growthTables(growth) : []),
   ].filter(({ rows: lines }) => lines.length > 0)
+}
+
+function againstTable(rows: readonly Row[], against: Revision): TextTable {
+  const title = `Before and after: ${against.commit} of ${against.date} (${against.subject}) and this`
+  return { ...ratiosTable(rows, comparisonsWith(against)), title }
 }
 
 const growthTitle = 'Growth: the rate with many sessions to that with few'
@@ -114,6 +133,7 @@ async function describeRun({ quick, rounds, ms, minutes, redisVersion, failures 
 npm run bench                                     # everything; writes this file
 npm run bench -- --quick                          # the same in about two minutes, less exactly
 npm run bench -- --only verify,limits --rounds 3  # a part of it, on the screen only
+npm run bench -- --against HEAD~3                 # with an earlier commit besides, for a before and after
 \`\`\`
 
 This file is of ${quick ? '`npm run bench -- --quick`' : '`npm run bench`'} on ${new Date().toISOString().slice(0, 10)}: ${rounds} rounds of ${ms} ms for each row, ${minutes.toFixed(1)} minutes in all, on

@@ -10,8 +10,9 @@ import { describeEnvironment } from '../../src/local/environment.ts'
 import { pickPorts } from '../../src/local/fleet/ports.ts'
 import { buildWorker, type WorkerBundle } from '../../src/local/worker-bundle.ts'
 import { installPeers, peersFolder } from './install-peers.ts'
-import { createOperator, type Operator } from './operator.ts'
+import { createOperator, supplyFrom, type Operator } from './operator.ts'
 import { startPlace } from './places/place.ts'
+import { buildRevision, type Revision } from './revision.ts'
 import { openWeb, type Web } from './web.ts'
 
 /** A Redis, and the bridge in front of it. */
@@ -46,6 +47,10 @@ export interface Stage {
   anotherLatchkey(store: StorePlace): Promise<Latchkey>
   /** One process that a profiler can look into, on the shared store: its bundle is not minified. */
   inspected(): Promise<Latchkey & { readonly inspector: string; readonly bundle: WorkerBundle }>
+  /** One process of another commit, on a store of its own: what is stored may have another shape. */
+  revision(
+    revision: Revision,
+  ): Promise<Pick<Latchkey, 'web' | 'env'> & { readonly operator: ReturnType<typeof supplyFrom> }>
   /** Five processes behind a balancer, with a store of their own. */
   fleet(): Promise<Latchkey>
   /** An alternative, on the shared store, in a database of its own. */
@@ -70,7 +75,12 @@ export const peerDatabases = { 'better-auth': 1, 'oidc-provider': 2, openauth: 3
 export type PeerName = keyof typeof peerDatabases
 
 /** A deadline for the store that a busy machine keeps (in production it is 0.8 seconds), and no limits: one caller stands for many. */
-const patience = { STORE_TIMEOUT_MS: '10000', REFRESHES_PER_MINUTE: '0', INTROSPECTIONS_PER_SECOND: '0' }
+const patience = {
+  STORE_TIMEOUT_MS: '10000',
+  REFRESHES_PER_MINUTE: '0',
+  INTROSPECTIONS_PER_SECOND: '0',
+  REGISTRATIONS_PER_HOUR: '0',
+}
 
 /** What a script must do at least to be of any use: it reads its key. */
 const leastScript = "return redis.call('GET', KEYS[1])"
@@ -150,6 +160,13 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
     const { inspector = '', ...started } = await startLatchkey(await store(), { bundle, inspect: true })
     return { ...started, inspector, bundle }
   })
+  async function startRevision(revision: Revision) {
+    say(`Building the Worker of ${revision.commit}…`)
+    const bundle = await buildRevision(revision, join(await folder(), 'revision'))
+    const { web, env } = await startLatchkey(await anotherStore(), { bundle })
+    return { web, env, operator: supplyFrom(web) }
+  }
+  let revisions: ReturnType<typeof startRevision> | undefined
   const installed = once(() => installPeers(say, signal))
 
   async function startPeer(name: PeerName): Promise<Web> {
@@ -183,6 +200,10 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
       const peer = peers.get(name) ?? startPeer(name)
       peers.set(name, peer)
       return peer
+    },
+    async revision(revision) {
+      revisions ??= startRevision(revision)
+      return revisions
     },
     limits: once(async () => {
       const [bundle, { env: ofLatchkey }, { url, token, direct }] = await Promise.all([

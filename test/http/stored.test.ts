@@ -54,9 +54,7 @@ describe('what the endpoints leave in the store', () => {
     const direct = new Redis(stack.redis.url, { protocol: 2 })
     const values = await Promise.all((await direct.keys('*')).map(async (key) => direct.dump(key)))
     const strings = await Promise.all(
-      ['keyring:{0}', ...(await direct.keys('s:*')), ...(await direct.keys('account:*'))].map((key) =>
-        direct.get(key),
-      ),
+      ['keyring:{0}', ...(await direct.keys('s:*')), ...(await direct.keys('account:*'))].map((key) => direct.get(key)),
     )
     direct.disconnect()
     const all = [...values, ...strings].join('\n')

@@ -17,6 +17,6 @@ export type Choice = readonly string[]
 export const words: readonly string[] = [...new Set([...items.flatMap(({ tags }) => tags), ...others])]
 
 /** Those with one of the tags; all of them when nothing is chosen. */
-export function chooseItems(only?: Choice): readonly Item[] {
-  return only ? items.filter(({ tags }) => tags.some((tag) => only.includes(tag))) : items
+export function chooseItems(only?: Choice, all: readonly Item[] = items): readonly Item[] {
+  return only ? all.filter(({ tags }) => tags.some((tag) => only.includes(tag))) : all
 }

@@ -1,22 +1,32 @@
 /** Latchkey's own operations, in one process and in the fleet: the same calls to either. */
 import { z } from 'zod'
-import type { Account } from '../../../src/store/store.ts'
 import { usualCallers, type Item, type Prepared } from '../item.ts'
 import type { Round } from '../measure.ts'
-import { clientId, password } from '../operator.ts'
+import { clientId, password, type Supplier } from '../operator.ts'
+import type { Revision } from '../revision.ts'
 import type { Latchkey, Stage } from '../stage.ts'
 
 const tokens = z.object({ access_token: z.string(), refresh_token: z.string() })
+
+interface Named {
+  readonly username: string
+}
+/** What is called. */
+type Called = Pick<Latchkey, 'web' | 'env'>
+/** ... and what supplies the calls. */
+interface Supplied<A extends Named> extends Called {
+  readonly operator: Supplier<A>
+}
 
 interface Operation {
   readonly name: string
   readonly tags: readonly string[]
   readonly callers?: readonly number[]
-  readonly prepare: (latchkey: Latchkey, callers: number) => Promise<Prepared>
+  readonly prepare: <A extends Named>(latchkey: Supplied<A>, callers: number) => Promise<Prepared>
 }
 
 /** A session for each caller, on accounts of their own. */
-async function signInAll({ operator }: Latchkey, callers: number) {
+async function signInAll<A extends Named>({ operator }: Supplied<A>, callers: number) {
   const accounts = await operator.createAccounts(callers)
   return Promise.all(accounts.map((account) => operator.signIn(account)))
 }
@@ -24,7 +34,7 @@ async function signInAll({ operator }: Latchkey, callers: number) {
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** A check of each caller's token. There are new ones for each round: a run takes longer than a token lives. */
-function checking(check: (latchkey: Latchkey, token: string) => Promise<unknown>): Operation['prepare'] {
+function checking(check: (latchkey: Called, token: string) => Promise<unknown>): Operation['prepare'] {
   return async (latchkey, callers) => {
     const { operator } = latchkey
     const accounts = await operator.createAccounts(callers)
@@ -48,7 +58,7 @@ function checkAt(path: string): Operation['prepare'] {
   return checking(({ web }, token) => web.call({ path, headers: bearer(token), status: 204 }))
 }
 
-async function introspect({ env, web }: Latchkey, token: string): Promise<void> {
+async function introspect({ env, web }: Called, token: string): Promise<void> {
   const credentials = Buffer.from(`api:${env['API_CLIENT_SECRET']}`).toString('base64')
   const headers = { authorization: `Basic ${credentials}` }
   const { body } = await web.postForm({ path: '/oauth/introspect', headers }, { token })
@@ -93,8 +103,8 @@ const operations: readonly Operation[] = [
   {
     name: 'logout',
     tags: ['logout'],
-    async prepare({ operator, web }) {
-      const accounts: Account[] = []
+    async prepare<A extends Named>({ operator, web }: Supplied<A>) {
+      const accounts: A[] = []
       let stock: string[] = []
       return {
         async refill(round) {
@@ -136,7 +146,7 @@ export function stockOf({ callers, ms }: Round): number {
   return Math.min(mostStock, Math.ceil(ms * (callers === 1 ? 1 : 3)))
 }
 
-function itemsOf(system: string, tag: string, place: (stage: Stage) => Promise<Latchkey>): Item[] {
+function itemsOf<A extends Named>(system: string, tag: string, place: (stage: Stage) => Promise<Supplied<A>>): Item[] {
   return operations.map(({ name, tags, callers = usualCallers, prepare }) => ({
     name: `${system}: ${name}`,
     // `--only refresh` means that of one process.
@@ -152,3 +162,9 @@ export const profiled: readonly Item[] = itemsOf('profiled', 'profile', (stage) 
   ({ name }) => /refresh|verify|introspect/.test(name),
 )
 export const fleet: readonly Item[] = itemsOf('fleet of five', 'fleet', (stage) => stage.fleet())
+
+/** Those of another commit. There are no logouts: each would cost a password hash before. */
+export function itemsAt(revision: Revision): readonly Item[] {
+  const items = itemsOf(`at ${revision.commit}`, 'latchkey', (stage) => stage.revision(revision))
+  return items.filter(({ name }) => !name.endsWith(': logout'))
+}
