@@ -31,11 +31,11 @@ import { StoreUnavailable, type Failure } from './failure.ts'
 import { allowedMethods } from './http/allowed-methods.ts'
 import type { Env, RequestContext } from './http/context.ts'
 import { clientCors, publicCors } from './http/cors.ts'
+import { finishAll } from './http/finish.ts'
 import { oauthError } from './http/oauth-error.ts'
 import { describe } from './http/operation.ts'
-import { finishAll } from './http/finish.ts'
-import { identify, tellRequestId } from './http/request-id.ts'
 import { problem } from './http/problem.ts'
+import { identify, tellRequestId } from './http/request-id.ts'
 import type { Parts } from './parts.ts'
 
 /** No call needs more: a password has at most 256 characters, a token a few hundred. */

@@ -1,7 +1,7 @@
 /**
  * The id of a request, by which its answer, the log and the audit trail name it.
  *
- * hono's own middleware makes a `Headers` object at once, which a yes of `/v1/verify` has no use for: a tenth of all its time.
+ * hono's own middleware makes a `Headers` object at once, which a yes of `/v1/verify` would pay for and has no use for.
  */
 import type { MiddlewareHandler } from 'hono'
 import type { Log } from '../log.ts'

@@ -1,6 +1,6 @@
 /**
- * A user's record of sessions, as `record.lua` writes it. It is read at every live check, and by hand: zod would take a tenth of
- * all the time that a check has.
+ * A user's record of sessions, as `record.lua` writes it. It is read at every live check, and by hand: zod took a twentieth
+ * of all the time that a check has.
  */
 import { isRoles } from './schema.ts'
 import type { CheckedSession, ListedSession } from './store.ts'

@@ -46,7 +46,7 @@ export function createResilience(timeoutMs: number): Guarded {
   }
 }
 
-/** Lets the call fail in time. The library's own policy costs a call four times as much: it winds up signals that nobody listens to. */
+/** Lets the call fail in time. The library's own policy does it, too, but winds up signals that nobody listens to: at a price. */
 async function hurry<T>(call: () => Promise<T>, withinMs: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new DOMException('the store is slow', 'TimeoutError')), withinMs)
