@@ -45,16 +45,27 @@ export async function runBench({ quick, only, against, signal, ...chosen }: Benc
   }
   const options = { stage, rounds, ms, signal, onProgress: progress.show, onFailure }
   const has = (word: string) => only === undefined || only.includes(word)
+  /** What was measured before is not lost when a part fails. */
+  async function part<T>(word: string, measurePart: () => Promise<T>): Promise<T | undefined> {
+    if (!has(word)) return undefined
+    try {
+      return await measurePart()
+    } catch (error) {
+      if (signal.aborted) throw error
+      onFailure(`${word}: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    }
+  }
   try {
     const cost = has('cost') ? await measureCost(options) : undefined
     const items = [...chooseItems(only), ...(against ? chooseItems(only, itemsAt(against)) : [])]
     const rows = items.length > 0 ? await measureAll({ ...options, items }) : []
-    const profiles = has('profile') ? await measureProfiles(options) : undefined
-    const worker = has('worker') ? await measureWorker(options) : undefined
+    const profiles = await part('profile', () => measureProfiles(options))
+    const worker = await part('worker', () => measureWorker(options))
     const sizes = quick ? growthSizes.quick : growthSizes.full
-    const growth = has('growth')
-      ? await measureGrowth(sizes, { ...options, rounds: Math.max(rounds, growthRounds) })
-      : undefined
+    const growth = await part('growth', () =>
+      measureGrowth(sizes, { ...options, rounds: Math.max(rounds, growthRounds) }),
+    )
     const results: Results = {
       rows,
       ...(against && { against }),

@@ -45,7 +45,7 @@ export interface Stage {
   latchkey(): Promise<Latchkey>
   /** One process on another store. */
   anotherLatchkey(store: StorePlace): Promise<Latchkey>
-  /** One process that a profiler can look into, on the shared store: its bundle is not minified. */
+  /** One process that a profiler can look into, on a store of its own: its bundle is not minified. */
   inspected(): Promise<Latchkey & { readonly inspector: string; readonly bundle: WorkerBundle }>
   /** One process of another commit, on a store of its own: what is stored may have another shape. */
   revision(
@@ -157,7 +157,7 @@ export function createStage(say: (line: string) => void, signal: AbortSignal): S
   const latchkey = once(async () => anotherLatchkey(await store()))
   const inspected = once(async () => {
     const bundle = await buildWorker(join(await folder(), 'inspected'), ['--no-minify'])
-    const { inspector = '', ...started } = await startLatchkey(await store(), { bundle, inspect: true })
+    const { inspector = '', ...started } = await startLatchkey(await anotherStore(), { bundle, inspect: true })
     return { ...started, inspector, bundle }
   })
   async function startRevision(revision: Revision) {
