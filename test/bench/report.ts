@@ -97,7 +97,7 @@ oidc-provider's does not count the browser session of its own sign-in pages, whi
   [profilesTable([]).title]:
     `Per cent of the CPU time of workerd, eight callers, sampled by its own profiler; the bundle is not minified, so that each
 line is known to belong to a package. workerd is what is not JavaScript: reading requests and writing answers, timers, fetch, WebCrypto, the
-event loop.`,
+event loop. Of latchkey's part of a refresh, half is the line of log, which costs three times as much while a profiler listens.`,
   [growthTitle]: `Three stores of different sizes, each with a Redis and a Worker of its own, measured side by side. The sessions were written as a
 sign-in writes them; each call is for one of them, chosen at random, with a token never seen before.`,
   [pricesTable([]).title]: `Computed, from the counts above and these assumptions:
