@@ -53,6 +53,7 @@ describe('a record that is none', () => {
     ['with ids that are too long', replace(0, `${'x'.repeat(70)}000000`)],
     ['with ids that are a number', replace(0, 7)],
     ['with a lead that is no number', (record) => record.replace(/00000",/, 'abcde",')],
+    ['with a generation that is no number', (record) => record.replace(/0{15}",/, 'abcdefghij00000",')],
     ['without a client', replace(1, null)],
     ['with a sign-in at no time', replace(4, '1800000000')],
     ['without an end', replace(5, null)],

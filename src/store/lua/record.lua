@@ -26,10 +26,12 @@ local function unpack_session(values)
   if type(values) ~= 'table' then return nil end
   local ids, client, device, amr, auth, life, used = unpack(values, 1, 7)
   if type(ids) ~= 'string' or #ids ~= IDS_WIDTH or not tonumber(string.sub(ids, 71)) then return nil end
+  local gen = string.sub(ids, 61, 70)
+  if gen ~= REUSED and not tonumber(gen) then return nil end
   if type(client) ~= 'string' or type(auth) ~= 'number' or type(life) ~= 'number' or type(used) ~= 'number' then return nil end
   return {
     sid = string.sub(ids, 1, 22), digest = string.sub(ids, 23, 44), attempt = string.sub(ids, 45, 52),
-    epoch = string.sub(ids, 53, 60), gen = string.sub(ids, 61, 70), lead = string.sub(ids, 71),
+    epoch = string.sub(ids, 53, 60), gen = gen, lead = string.sub(ids, 71),
     client = client, device = device, amr = amr, auth = auth * 1000, ends = (auth + life) * 1000, used = used,
   }
 end
